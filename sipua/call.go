@@ -1,0 +1,421 @@
+package sipua
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/sipwasm/sipwasm/sipua/internal/dialog"
+	"github.com/sipwasm/sipwasm/sipua/internal/message"
+	"github.com/sipwasm/sipwasm/sipua/internal/offer"
+	"github.com/sipwasm/sipwasm/sipua/internal/transaction"
+)
+
+// Call is one call: the INVITE, the dialog it makes (RFC 3261 sections 12 to
+// 15) and its media. Its methods may be called from any goroutine, event
+// listeners included.
+type Call struct {
+	ua        *UserAgent
+	id        string
+	direction Direction
+	remote    Identity
+
+	view     atomic.Pointer[view] // what the accessors show
+	answered chan struct{}        // closed with the event CallAnswered
+	ended    chan struct{}        // closed with the event CallEnded
+	end      CallEnded            // set before ended is closed
+
+	// Owned by the owner goroutine.
+	state      CallState
+	table      callTable
+	media      *mediaWorker
+	exchange   offer.Exchange // whose turn it is to offer or answer
+	dialog     *dialog.Dialog // incoming: from the start; outgoing: with the answer
+	early      map[string]*dialog.Dialog
+	outgoing   outgoing
+	invite     *transaction.Server // incoming: the INVITE
+	incoming   incoming
+	unacked    *unacked // a 2xx of ours that waits for its ACK
+	wishes     []*wish  // hold and resume that wait for their turn
+	localHold  bool
+	remoteHold bool
+	muted      bool
+	byeDone    []func(error)
+}
+
+// Direction tells who began the call.
+type Direction string
+
+// The directions.
+const (
+	Outgoing Direction = "outgoing"
+	Incoming Direction = "incoming"
+)
+
+// CallState is the state of a call. The tables in call_outgoing.go and
+// call_incoming.go say how one follows the other.
+type CallState string
+
+// The states of a call.
+const (
+	Preparing   CallState = "preparing"   // outgoing: the offer is being made
+	Calling     CallState = "calling"     // outgoing: INVITE sent
+	Ringing     CallState = "ringing"     // outgoing: 18x came; incoming: the application decides
+	Answering   CallState = "answering"   // incoming: accepted, the answer is being made
+	Accepted    CallState = "accepted"    // incoming: 200 sent, the ACK is awaited
+	Established CallState = "established" // talk
+	Canceling   CallState = "canceling"   // hang-up is wanted and waits for what SIP wants first
+	Ended       CallState = "ended"
+)
+
+// Identity is the other side of a call, as the network names it. It is text of
+// strangers: show it as text, never as markup.
+type Identity struct {
+	DisplayName string // "" when there is none
+	URI         string // without parameters, "sip:1002@example.com"
+	User        string // its user part, unescaped: "1002", or the number of a tel URI
+}
+
+// view is an immutable copy of what the accessors show.
+type view struct {
+	state                        CallState
+	localHold, remoteHold, muted bool
+}
+
+// CallOptions shape an outgoing call.
+type CallOptions struct {
+	// Media is handed to the MediaFactory.
+	Media any
+	// Headers go into the INVITE besides its own. Headers that belong to the
+	// protocol (Via, From, Contact, …) are refused with CodeInvalidArgument.
+	Headers []Header
+}
+
+// AcceptOptions shape the answer to an incoming call.
+type AcceptOptions struct {
+	// Media is handed to the MediaFactory.
+	Media any
+}
+
+// Header is one SIP header of the application.
+type Header struct{ Name, Value string }
+
+// ID is the Call-ID.
+func (c *Call) ID() string { return c.id }
+
+// Direction tells who began the call.
+func (c *Call) Direction() Direction { return c.direction }
+
+// Remote is the other side.
+func (c *Call) Remote() Identity { return c.remote }
+
+// State of the call at this moment.
+func (c *Call) State() CallState { return c.view.Load().state }
+
+// OnHold tells whether that party has put the call on hold.
+func (c *Call) OnHold(by Party) bool {
+	v := c.view.Load()
+	return by == Local && v.localHold || by == Remote && v.remoteHold
+}
+
+// Muted tells whether the microphone is silenced.
+func (c *Call) Muted() bool { return c.view.Load().muted }
+
+// Answered waits until the call is answered: nil. When it ends first, or has
+// ended since, the error says why: CodeRejected with the status, CodeCanceled
+// after Hangup, CodeTimeout, a media or a connection error.
+func (c *Call) Answered(ctx context.Context) error {
+	select {
+	case <-c.answered:
+		return nil
+	default:
+	}
+	queued(ctx)
+	select {
+	case <-c.answered:
+		return nil
+	case <-c.ended:
+		if c.end.Err != nil {
+			return asError("call", CodeInternal, c.end.Err)
+		}
+		return &Error{Op: "call", Code: CodeCanceled, Status: c.end.Status, Reason: "the call ended before it was answered"}
+	case <-ctx.Done():
+		return ctxError("call", ctx)
+	}
+}
+
+// Ended waits until the call is over and says how it ended.
+func (c *Call) Ended(ctx context.Context) (CallEnded, error) {
+	queued(ctx)
+	select {
+	case <-c.ended:
+		return c.end, nil
+	case <-ctx.Done():
+		return CallEnded{}, ctxError("call", ctx)
+	}
+}
+
+// Hangup ends the call in the way its state asks for: CANCEL before an outgoing
+// call is answered (RFC 3261 section 9), 603 Decline for an incoming one that
+// is not, BYE afterwards (section 15). It returns when the other side has
+// confirmed it; for a call that is over already it returns nil at once.
+func (c *Call) Hangup(ctx context.Context) error {
+	return c.ua.do(ctx, "hang up", func(done func(error)) { c.hangup(sip.StatusGlobalDecline, done) })
+}
+
+func (c *Call) hangup(status int, done func(error)) {
+	if c.state == Ended {
+		done(nil)
+		return
+	}
+	c.byeDone = append(c.byeDone, done)
+	c.handle(onHangup, &callEvent{status: status})
+}
+
+// Mute silences the microphone, or lets it be heard again, without telling the
+// other side. CodeUnsupported: this media cannot.
+func (c *Call) Mute(ctx context.Context, mute bool) error {
+	return c.ua.do(ctx, "mute", func(done func(error)) {
+		if c.state == Ended {
+			done(c.stateError("the call is over"))
+			return
+		}
+		c.media.run(func(_ context.Context, m Media) (string, error) {
+			muter, ok := m.(Muter)
+			if !ok {
+				return "", &Error{Code: CodeUnsupported, Reason: "this media cannot be muted"}
+			}
+			return "", muter.Mute(mute)
+		}, func(_ string, err error) {
+			if err == nil {
+				c.muted = mute
+				c.publish()
+			}
+			done(err)
+		})
+	})
+}
+
+// SendDTMF sends telephone events (RFC 4733): digits, *, #, A to D, and a comma
+// for a pause of two seconds. It returns when the last one has been sent.
+// CodeInvalidState before the call is answered, CodeUnsupported when the media
+// or the other side cannot.
+func (c *Call) SendDTMF(ctx context.Context, tones string, o DTMFOptions) error {
+	if i := strings.IndexFunc(tones, func(r rune) bool { return !strings.ContainsRune("0123456789*#ABCDabcd,", r) }); i >= 0 || tones == "" {
+		return &Error{Op: "send DTMF", Code: CodeInvalidArgument, Reason: "tones are 0-9, *, #, A-D and the comma"}
+	}
+	return c.ua.do(ctx, "send DTMF", func(done func(error)) {
+		if c.state != Established && c.state != Accepted {
+			done(c.stateError("the call is not answered"))
+			return
+		}
+		c.media.beside(func(ctx context.Context, m Media) error {
+			sender, ok := m.(DTMFSender)
+			if !ok {
+				return &Error{Code: CodeUnsupported, Reason: "this media cannot send DTMF"}
+			}
+			return sender.SendDTMF(ctx, strings.ToUpper(tones), o)
+		}, done)
+	})
+}
+
+func (c *Call) stateError(why string) *Error {
+	return &Error{Code: CodeInvalidState, Reason: why + " (state " + string(c.state) + ")"}
+}
+
+// callInput is what can happen to a call.
+type callInput uint8
+
+const (
+	onOffer       callInput = iota // outgoing: the media has made the offer
+	onProvisional                  // outgoing: 1xx
+	onSuccess                      // outgoing: 2xx
+	onFailure                      // outgoing: final failure, time-out, lost flow; incoming: the INVITE's flow is lost
+	onAccept                       // incoming: the application accepts
+	onAnswer                       // incoming: the media has made the answer
+	onAck                          // ACK for a 2xx of ours
+	onNoAck                        // none came for 32 s
+	onMediaFailed                  // the media cannot go on
+	onHangup                       // the application hangs up or rejects
+	onCancel                       // incoming: CANCEL
+	onBye                          // BYE
+	numCallInputs
+)
+
+var callInputNames = [...]string{"offer made", "1xx", "2xx", "failure", "accept", "answer made", "ACK", "no ACK", "media failed", "hang up", "CANCEL", "BYE"}
+
+func (i callInput) String() string { return callInputNames[i] }
+
+// callEvent carries what belongs to an input.
+type callEvent struct {
+	res    *sip.Response // onProvisional, onSuccess, onFailure
+	req    *sip.Request  // onAck, onCancel, onBye
+	sdp    string        // onOffer, onAnswer
+	err    error         // onFailure, onMediaFailed
+	status int           // onHangup: of a rejection
+	done   func(error)   // onAccept
+	accept AcceptOptions
+}
+
+// callStep is one cell of a call's table: the next state and what is done after
+// it has been entered.
+type callStep struct {
+	next CallState
+	do   func(*Call, *callEvent)
+}
+
+type callTable map[CallState]map[callInput]callStep
+
+// handle takes one input through the table. An input that the table does not
+// list for the state comes too late or too early and changes nothing.
+func (c *Call) handle(in callInput, e *callEvent) bool {
+	step, ok := c.table[c.state][in]
+	if !ok {
+		return false
+	}
+	if step.next != c.state {
+		c.state = step.next
+		c.publish()
+		if c.state != Ended { // the end announces itself, with its reasons
+			c.ua.emit(CallStateChanged{Call: c, State: c.state})
+		}
+	}
+	if step.do != nil {
+		step.do(c, e)
+	}
+	return true
+}
+
+// publish shows the state to the accessors.
+func (c *Call) publish() {
+	c.view.Store(&view{state: c.state, localHold: c.localHold, remoteHold: c.remoteHold, muted: c.muted})
+}
+
+// finish is the last act of a call, in state Ended: it frees everything and
+// tells everyone. byes, when not nil, is told to those who hung up once the
+// other side has confirmed it; nil means there is nothing to confirm.
+func (c *Call) finish(end CallEnded) {
+	end.Call = c
+	c.end = end
+	c.media.close()
+	c.unacked.stop()
+	c.ua.removeCall(c)
+	wishes := c.wishes
+	c.wishes = nil
+	for _, w := range wishes {
+		w.end(&Error{Code: CodeCanceled, Reason: "the call is over"})
+	}
+	if done := c.incoming.accepting; done != nil {
+		c.incoming.accepting = nil
+		done(&Error{Code: CodeCanceled, Status: end.Status, Reason: "the call ended before it was accepted", Err: end.Err})
+	}
+	c.ua.emit(CallStateChanged{Call: c, State: Ended})
+	c.ua.emit(end)
+	close(c.ended)
+}
+
+// hungUp tells those who hung up that it is done.
+func (c *Call) hungUp(err error) {
+	done := c.byeDone
+	c.byeDone = nil
+	for _, f := range done {
+		f(err)
+	}
+}
+
+// abandon ends the call because the user agent closes: what ends it is sent,
+// no answer is awaited.
+func (c *Call) abandon(err *Error) {
+	c.handle(onHangup, &callEvent{status: sip.StatusTemporarilyUnavailable})
+	if c.state != Ended {
+		c.state = Ended
+		c.publish()
+		c.finish(CallEnded{By: Local, Err: err})
+	}
+	c.hungUp(nil)
+}
+
+// receive takes a request inside one of our dialogs.
+func (c *Call) receive(req *sip.Request, tx *transaction.Server) {
+	d := c.dialog
+	if d == nil || d.ID != dialogOf(req) {
+		d = c.early[message.FromTag(req)]
+	}
+	if d == nil || !d.Accept(req) {
+		c.ua.respond(tx, sip.StatusInternalServerError, "CSeq Out of Order") // section 12.2.2
+		return
+	}
+	switch req.Method {
+	case sip.BYE:
+		c.ua.respond(tx, sip.StatusOK, "OK")
+		c.handle(onBye, &callEvent{req: req})
+	case sip.INVITE:
+		c.reinvited(req, tx)
+	case sip.OPTIONS:
+		c.ua.receiveOptions(tx)
+	}
+}
+
+// sendBye ends the dialog (section 15.1.1) and tells those who hung up when the
+// other side has answered. d is the call's own dialog or that of a fork too many.
+func (c *Call) sendBye(d *dialog.Dialog, done func(error)) {
+	d.Terminate()
+	x := c.ua.request(func() *sip.Request { return d.Request(sip.BYE) }, func(res *sip.Response, err error) {
+		switch {
+		case err != nil:
+			done(err)
+		case res.StatusCode >= 200:
+			done(nil) // 481 as well: the other side does not know the call any more
+		}
+	})
+	x.next = inDialog(d)
+}
+
+// inDialog numbers the next attempt at a request inside d.
+func inDialog(d *dialog.Dialog) func(*sip.Request) (uint32, bool) {
+	return func(*sip.Request) (uint32, bool) { return d.NextSeq(), true }
+}
+
+// acknowledge sends the ACK for a 2xx (section 13.2.2.4). It is a request
+// without a transaction; credentials of the INVITE go along (section 22.1).
+func (c *Call) acknowledge(d *dialog.Dialog, invite *sip.Request, sdp string) {
+	ack := d.Ack(invite.CSeq().SeqNo)
+	ack.PrependHeader(c.ua.via())
+	maxForwards := sip.MaxForwardsHeader(70)
+	ack.AppendHeader(&maxForwards)
+	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
+		for _, h := range invite.GetHeaders(name) {
+			ack.AppendHeader(sip.HeaderClone(h))
+		}
+	}
+	setSDP(ack, sdp)
+	_ = c.ua.send(ack) // the 2xx comes again when this is lost; a lost flow is told elsewhere
+}
+
+// setSDP sets the body of a message, or none.
+func setSDP(msg sip.Message, sdp string) {
+	if sdp == "" {
+		msg.SetBody(nil)
+		return
+	}
+	msg.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+	msg.SetBody([]byte(sdp))
+}
+
+// sdpOf returns the session description of a message, "" when it has none.
+func sdpOf(msg sip.Message) string {
+	if message.ContentType(msg) != "application/sdp" {
+		return ""
+	}
+	return string(msg.Body())
+}
+
+// contactHeader is the Contact of what makes or refreshes our dialogs. "ob"
+// asks the server to keep using this flow (RFC 5626 section 4.3).
+func (c *Call) contactHeader() sip.Header {
+	uri := c.ua.contact()
+	uri.UriParams.Add("ob", "")
+	return &sip.ContactHeader{Address: uri}
+}

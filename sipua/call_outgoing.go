@@ -1,0 +1,479 @@
+package sipua
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/sipwasm/sipwasm/sipua/internal/dialog"
+	"github.com/sipwasm/sipwasm/sipua/internal/message"
+	"github.com/sipwasm/sipwasm/sipua/internal/offer"
+	"github.com/sipwasm/sipwasm/sipua/internal/transaction"
+)
+
+// outgoing is what a call needs until it is answered (RFC 3261 section 13.2).
+type outgoing struct {
+	target  sip.Uri
+	headers []Header
+	tag     string
+	request *exchange
+	early   string // tag of the early dialog whose media was applied, "" when none was
+	cancels bool   // CANCEL has been sent
+}
+
+// outgoingTable is the caller's side of a call.
+//
+//	             offer made     1xx               2xx                   failure  media failed    hang up              ACK  no ACK  BYE
+//	preparing    calling        –                 –                     –        ended           ended                –    –       –
+//	calling      –              calling, ringing  established           ended    –               canceling (CANCEL)   –    –       –
+//	ringing      –              ringing           established           ended    –               canceling (CANCEL)   –    –       –
+//	canceling    –              canceling         ended (ACK, BYE)      ended    –               –                    –    –       –
+//	established  –              –                 established (ACK)     –        ended (BYE)     ended (BYE)          yes  ended   ended
+//	ended        –              –                 ended (ACK, BYE)      –        –               –                    –    –       –
+//
+// CANCEL must wait for the first provisional response (section 9.1); until then
+// canceling has sent nothing. A 2xx that crosses it makes a dialog, which is
+// acknowledged and ended. A 2xx of another fork than the one that answered first
+// is acknowledged and ended on its own dialog (section 13.2.2.4), whatever the
+// state.
+var outgoingTable callTable
+
+func init() { // the actions lead back to the table, which Go takes for a loop in a literal
+	outgoingTable = callTable{
+		Preparing: {
+			onOffer:       {Calling, (*Call).sendInvite},
+			onMediaFailed: {Ended, (*Call).offerFailed},
+			onHangup:      {Ended, (*Call).givenUp},
+		},
+		Calling: {
+			onProvisional: {Calling, (*Call).progress},
+			onSuccess:     {Established, (*Call).outgoingAnswered},
+			onFailure:     {Ended, (*Call).outgoingFailed},
+			onHangup:      {Canceling, (*Call).sendCancel},
+		},
+		Ringing: {
+			onProvisional: {Ringing, (*Call).progress},
+			onSuccess:     {Established, (*Call).outgoingAnswered},
+			onFailure:     {Ended, (*Call).outgoingFailed},
+			onHangup:      {Canceling, (*Call).sendCancel},
+		},
+		Canceling: {
+			onProvisional: {Canceling, (*Call).sendCancel},
+			onSuccess:     {Ended, (*Call).answeredTooLate},
+			onFailure:     {Ended, (*Call).givenUp},
+		},
+		Established: establishedSteps(),
+		Ended: {
+			onSuccess: {Ended, (*Call).forkAnswered},
+		},
+	}
+}
+
+// establishedSteps are the same for both sides.
+func establishedSteps() map[callInput]callStep {
+	return map[callInput]callStep{
+		onSuccess:     {Established, (*Call).answeredAgain},
+		onMediaFailed: {Ended, (*Call).establishedMediaFailed},
+		onHangup:      {Ended, (*Call).hangUpEstablished},
+		onAck:         {Established, (*Call).acked},
+		onNoAck:       {Ended, (*Call).neverAcked},
+		onBye:         {Ended, (*Call).remoteBye},
+	}
+}
+
+// Call calls target and returns at once; the call's events and Answered tell
+// what becomes of it. Target is a user or number of our own domain ("1002"), an
+// address ("1002@example.com"), a SIP URI or a tel URI. Errors at once:
+// CodeInvalidArgument (target or headers), CodeClosed.
+func (ua *UserAgent) Call(target string, o CallOptions) (*Call, error) {
+	uri, err := ua.target(target)
+	if err == nil {
+		err = checkHeaders(o.Headers)
+	}
+	if err != nil {
+		return nil, &Error{Op: "call", Code: CodeInvalidArgument, Reason: err.Error()}
+	}
+	c := &Call{
+		ua: ua, id: message.NewToken(24), direction: Outgoing, table: outgoingTable, state: Preparing,
+		remote:   identity("", uri),
+		answered: make(chan struct{}), ended: make(chan struct{}),
+		early:    map[string]*dialog.Dialog{},
+		outgoing: outgoing{target: uri, headers: o.Headers, tag: message.NewTag()},
+	}
+	c.publish()
+	if !ua.owner.post(func() { c.start(o) }) {
+		return nil, &Error{Op: "call", Code: CodeClosed, Reason: "the user agent was closed"}
+	}
+	return c, nil
+}
+
+// target reads what people and programs call (section 19.1.6 for tel URIs).
+func (ua *UserAgent) target(s string) (sip.Uri, error) {
+	s = strings.TrimSpace(s)
+	scheme, rest, hasScheme := strings.Cut(s, ":")
+	switch {
+	case s == "":
+		return sip.Uri{}, fmt.Errorf("the target is empty")
+	case hasScheme && strings.EqualFold(scheme, "tel"):
+		number, _, _ := strings.Cut(rest, ";")
+		uri := ua.number(number)
+		uri.UriParams.Add("user", "phone")
+		return uri, nil
+	case hasScheme && (strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips")):
+		return checkTarget(s)
+	case strings.Contains(s, "@"):
+		user, host, _ := strings.Cut(s, "@")
+		return checkTarget("sip:" + escapeUser(user) + "@" + host)
+	}
+	if err := message.CheckValue(s); err != nil {
+		return sip.Uri{}, fmt.Errorf("the target %w", err)
+	}
+	return ua.number(s), nil
+}
+
+func checkTarget(s string) (sip.Uri, error) {
+	uri, err := message.ParseURI(s)
+	if err != nil || uri.Host == "" || uri.Wildcard {
+		return uri, fmt.Errorf("the target %q is not a SIP address: it wants the form \"sip:user@host\"", clean(s, 80))
+	}
+	uri.Headers = nil // section 19.1.5: not sent in a Request-URI
+	return uri, nil
+}
+
+// number makes the URI of a user or number of our own domain. Visual separators
+// (RFC 3966 section 5.1.1) are taken out of numbers.
+func (ua *UserAgent) number(s string) sip.Uri {
+	if strings.Trim(s, "+0123456789*#-.() /") == "" {
+		s = strings.NewReplacer("-", "", ".", "", "(", "", ")", "", " ", "", "/", "").Replace(s)
+	}
+	return sip.Uri{Scheme: ua.aor.Scheme, User: escapeUser(s), Host: ua.aor.Host, Port: ua.aor.Port}
+}
+
+// escapeUser escapes what may not stand in the user part (section 25.1).
+func escapeUser(s string) string {
+	const plain = "-_.!~*'()&=+$,;?/%"
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(plain, c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// reserved headers are the protocol's own.
+var reserved = []string{"Via", "v", "From", "f", "To", "t", "Call-ID", "i", "CSeq", "Contact", "m", "Max-Forwards", "Route", "Record-Route",
+	"Content-Length", "l", "Content-Type", "c", "Authorization", "Proxy-Authorization", "Require", "Supported", "k", "Allow", "User-Agent"}
+
+func checkHeaders(headers []Header) error {
+	for _, h := range headers {
+		if h.Name == "" || strings.ContainsFunc(h.Name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(":,;<>@()[]{}/\\\"?=", r) }) {
+			return fmt.Errorf("%q is not a header name", clean(h.Name, 40))
+		}
+		for _, r := range reserved {
+			if strings.EqualFold(h.Name, r) {
+				return fmt.Errorf("the header %s belongs to the protocol and cannot be set", h.Name)
+			}
+		}
+		if err := message.CheckValue(h.Value); err != nil {
+			return fmt.Errorf("the value of the header %s %w", h.Name, err)
+		}
+	}
+	return nil
+}
+
+func identity(rawName string, uri sip.Uri) Identity {
+	user := unescapeUser(uri.User)
+	if uri.Scheme == "tel" {
+		user, _, _ = strings.Cut(uri.Raw(), ";")
+	}
+	return Identity{DisplayName: clean(message.DisplayName(rawName), 200), URI: clean(uri.Addr(), 400), User: clean(user, 200)}
+}
+
+func unescapeUser(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if hi, lo := unhex(s[i+1]), unhex(s[i+2]); hi >= 0 && lo >= 0 {
+				b.WriteByte(byte(hi<<4 | lo))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+func unhex(c byte) int { return strings.IndexByte("0123456789abcdef", c|0x20) }
+
+// start makes the offer, and connects meanwhile.
+func (c *Call) start(o CallOptions) {
+	c.media = newMediaWorker(c, o.Media)
+	if c.ua.closed {
+		c.state = Ended
+		c.publish()
+		c.finish(CallEnded{By: Local, Err: &Error{Op: "call", Code: CodeClosed, Reason: "the user agent was closed"}})
+		return
+	}
+	c.ua.addCall(c)
+	c.ua.connect(func(error) {}) // its failure is told to sendInvite
+	_ = c.exchange.Do(offer.OfferOut)
+	c.media.run(func(ctx context.Context, m Media) (string, error) { return m.CreateOffer(ctx, OfferOptions{}) },
+		func(sdp string, err error) {
+			if err != nil {
+				c.handle(onMediaFailed, &callEvent{err: err})
+				return
+			}
+			c.handle(onOffer, &callEvent{sdp: sdp})
+		})
+}
+
+// sendInvite is section 13.2.1.
+func (c *Call) sendInvite(e *callEvent) {
+	ua := c.ua
+	c.outgoing.request = ua.request(func() *sip.Request {
+		if c.state != Calling { // hung up while the connection was being made
+			return nil
+		}
+		req := sip.NewRequest(sip.INVITE, c.outgoing.target)
+		req.AppendHeader(ua.from(c.outgoing.tag))
+		req.AppendHeader(&sip.ToHeader{Address: *c.outgoing.target.Clone()})
+		callID := sip.CallIDHeader(c.id)
+		req.AppendHeader(&callID)
+		message.CSeq(req, 1)
+		req.AppendHeader(c.contactHeader())
+		req.AppendHeader(sip.NewHeader("Allow", allow))
+		req.AppendHeader(sip.NewHeader("Supported", "outbound"))
+		for _, h := range c.outgoing.headers {
+			req.AppendHeader(sip.NewHeader(h.Name, h.Value))
+		}
+		setSDP(req, e.sdp)
+		return req
+	}, c.invited)
+	c.outgoing.request.next = func(req *sip.Request) (uint32, bool) {
+		// Hung up between the challenge and its answer: there is nothing to send.
+		return req.CSeq().SeqNo + 1, c.state != Canceling
+	}
+}
+
+// invited sorts what comes back for the INVITE.
+func (c *Call) invited(res *sip.Response, err error) {
+	switch {
+	case err != nil:
+		c.handle(onFailure, &callEvent{err: err})
+	case res.StatusCode < 200:
+		c.handle(onProvisional, &callEvent{res: res})
+	case res.StatusCode < 300:
+		c.handle(onSuccess, &callEvent{res: res})
+	default:
+		c.handle(onFailure, &callEvent{res: res, err: rejected(res)})
+	}
+}
+
+// progress is section 13.2.2.1: 1xx. What is more than 100 rings, makes an early
+// dialog when it has a tag, and may bring early media.
+func (c *Call) progress(e *callEvent) {
+	res := e.res
+	if res.StatusCode == sip.StatusTrying {
+		return
+	}
+	tag := message.ToTag(res)
+	if tag != "" && c.early[tag] == nil && len(c.early) < maxForks {
+		if d, err := dialog.NewUAC(c.outgoing.request.tx.Request, res); err == nil {
+			c.early[tag] = d
+			c.ua.dialogs[d.ID] = c
+		}
+	}
+	sdp := sdpOf(res)
+	if sdp != "" && c.outgoing.early == "" {
+		// The first early media wins; a peer connection has one remote side.
+		c.outgoing.early = tag
+		c.media.run(func(ctx context.Context, m Media) (string, error) { return "", m.ApplyAnswer(ctx, sdp, true) },
+			func(_ string, err error) {
+				if err != nil && c.state != Ended {
+					c.ua.protocolError("early media cannot be used: "+err.Error(), res.StartLine())
+				}
+			})
+	}
+	if c.state == Calling {
+		c.state = Ringing
+		c.publish()
+		c.ua.emit(CallStateChanged{Call: c, State: c.state})
+	}
+	c.ua.emit(CallRinging{Call: c, Status: res.StatusCode, Reason: reasonOf(res), EarlyMedia: sdp != ""})
+}
+
+// maxForks bounds the early dialogs that one call keeps.
+const maxForks = 32
+
+// outgoingAnswered: the first 2xx. It is acknowledged at once; the call counts
+// as answered when its media is up.
+func (c *Call) outgoingAnswered(e *callEvent) {
+	d, err := c.dialogFor(e.res)
+	c.dialog = d
+	c.acknowledge(d, c.outgoing.request.tx.Request, "")
+	sdp := sdpOf(e.res)
+	if err == nil {
+		err = offer.Valid(sdp)
+	}
+	if err != nil {
+		c.handle(onMediaFailed, &callEvent{err: &Error{Code: CodeProtocol, Status: e.res.StatusCode, Reason: "the answer cannot be used", Err: err}})
+		return
+	}
+	c.media.run(func(ctx context.Context, m Media) (string, error) { return "", m.ApplyAnswer(ctx, sdp, false) },
+		func(_ string, err error) {
+			if err != nil {
+				c.handle(onMediaFailed, &callEvent{err: err})
+				return
+			}
+			if c.state != Established {
+				return
+			}
+			_ = c.exchange.Do(offer.AnswerIn)
+			c.announceAnswered()
+			c.nextWish()
+		})
+}
+
+func (c *Call) announceAnswered() {
+	close(c.answered)
+	c.ua.emit(CallAnswered{Call: c})
+}
+
+// dialogFor finds or makes the dialog of a 2xx (sections 12.1.2 and 13.2.2.4).
+// With an error the dialog is good for nothing but its end.
+func (c *Call) dialogFor(res *sip.Response) (*dialog.Dialog, error) {
+	if d := c.early[message.ToTag(res)]; d != nil {
+		d.Confirm(res)
+		return d, nil
+	}
+	d, err := dialog.NewUAC(c.outgoing.request.tx.Request, res)
+	c.early[d.ID.RemoteTag] = d
+	if c.state != Ended {
+		c.ua.dialogs[d.ID] = c
+	}
+	return d, err
+}
+
+// answeredAgain: a further 2xx to the first INVITE. Of our own dialog it is a
+// retransmission whose ACK was lost; otherwise another fork has answered too.
+func (c *Call) answeredAgain(e *callEvent) {
+	if c.dialog != nil && message.ToTag(e.res) == c.dialog.ID.RemoteTag {
+		c.acknowledge(c.dialog, c.outgoing.request.tx.Request, "")
+		return
+	}
+	c.forkAnswered(e)
+}
+
+// forkAnswered ends the dialog of a 2xx that came too late or besides.
+func (c *Call) forkAnswered(e *callEvent) {
+	d, _ := c.dialogFor(e.res) // ended in any case
+	c.acknowledge(d, c.outgoing.request.tx.Request, "")
+	if d.State != dialog.Terminated {
+		c.sendBye(d, func(error) {}) // nobody waits for a fork too many
+	}
+}
+
+// sendCancel asks the other side to give up (section 9.1). The media ends now,
+// the call with the final response to the INVITE, or after 32 s without.
+func (c *Call) sendCancel(*callEvent) {
+	c.media.close()
+	x := c.outgoing.request
+	if x.tx == nil { // not even connected
+		c.handle(onFailure, &callEvent{})
+		return
+	}
+	if x.tx.State() != transaction.Proceeding || c.outgoing.cancels {
+		return // too early; the first provisional response leads here again
+	}
+	c.outgoing.cancels = true
+	cancel := x.tx.Cancel()
+	cancel.AppendHeader(sip.NewHeader("User-Agent", c.ua.cfg.UserAgent))
+	c.ua.layer.Request(cancel, func(*sip.Response, error) {
+		// Its own answer means nothing (section 9.1); the INVITE's counts, for which
+		// 64*T1 are enough.
+	})
+	c.ua.after(transaction.Timeout, func() {
+		if c.handle(onFailure, &callEvent{}) {
+			x.tx.Drop()
+		}
+	})
+}
+
+// givenUp: the hang-up before an answer is complete.
+func (c *Call) givenUp(*callEvent) {
+	c.finish(canceledEnd())
+	c.hungUp(nil)
+}
+
+func canceledEnd() CallEnded {
+	return CallEnded{By: Local, Status: sip.StatusRequestTerminated, Reason: "Request Terminated"}
+}
+
+func (c *Call) answeredTooLate(e *callEvent) {
+	d, _ := c.dialogFor(e.res) // ended in any case
+	c.acknowledge(d, c.outgoing.request.tx.Request, "")
+	c.finish(canceledEnd())
+	c.sendBye(d, c.hungUp)
+}
+
+func (c *Call) outgoingFailed(e *callEvent) {
+	end := CallEnded{By: System, Err: asError("call", CodeInternal, e.err)}
+	if e.res != nil {
+		end.By, end.Status, end.Reason = Remote, e.res.StatusCode, reasonOf(e.res)
+	}
+	c.finish(end)
+	c.hungUp(nil)
+}
+
+// offerFailed: nothing has been sent yet.
+func (c *Call) offerFailed(e *callEvent) {
+	c.finish(CallEnded{By: System, Err: asError("call", CodeMediaFailed, e.err)})
+	c.hungUp(nil)
+}
+
+func (c *Call) establishedMediaFailed(e *callEvent) {
+	c.finish(CallEnded{By: System, Err: asError("call", CodeMediaFailed, e.err)})
+	c.sendBye(c.dialog, c.hungUp)
+}
+
+func (c *Call) hangUpEstablished(*callEvent) {
+	c.finish(CallEnded{By: Local})
+	c.sendBye(c.dialog, c.hungUp)
+}
+
+func (c *Call) remoteBye(e *callEvent) {
+	c.dialog.Terminate()
+	status, reason := reasonHeader(e.req)
+	c.finish(CallEnded{By: Remote, Status: status, Reason: reason})
+	c.hungUp(nil)
+}
+
+// reasonHeader reads the Reason of a BYE or CANCEL (RFC 3326): its SIP cause.
+func reasonHeader(msg sip.Message) (status int, text string) {
+	for _, h := range msg.GetHeaders("Reason") {
+		protocol, params, _ := strings.Cut(h.Value(), ";")
+		if !strings.EqualFold(strings.TrimSpace(protocol), "SIP") {
+			continue
+		}
+		var p sip.HeaderParams
+		for kv := range strings.SplitSeq(params, ";") {
+			k, v, _ := strings.Cut(kv, "=")
+			p.Add(strings.TrimSpace(k), strings.TrimSpace(v))
+		}
+		cause, _ := message.Param(p, "cause")
+		text, _ = message.Param(p, "text")
+		if n, err := strconv.ParseUint(cause, 10, 10); err == nil {
+			status = int(n)
+		}
+		return status, clean(text, 200)
+	}
+	return 0, ""
+}

@@ -1,0 +1,154 @@
+package sipua
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/sipwasm/sipwasm/sipua/internal/message"
+)
+
+// Version of this module, also the default User-Agent and the number that the
+// JavaScript facade and the wasm compare.
+const Version = "0.1.0"
+
+// Config says who a user agent is and how it reaches its server. It is copied
+// by [New]; changing it afterwards has no effect.
+type Config struct {
+	// URI is the address of record, such as "sip:1001@example.com". Required.
+	URI string
+	// DisplayName is the name that others see, such as "Alice". Default: none.
+	DisplayName string
+
+	// Servers are the WebSocket URLs of the SIP server ("ws://…", "wss://…"). A
+	// connection attempt tries them in this order. At least one is required.
+	Servers []string
+	// Credentials answer digest challenges (RFC 8760). Without them a challenge
+	// ends the request with CodeUnauthorized.
+	Credentials Credentials
+
+	// InstanceID is the "urn:uuid:…" that names this device towards the registrar
+	// (+sip.instance, RFC 5626 section 4.1). Applications should store it, so that
+	// a restart replaces the old binding. Default: a new random one.
+	InstanceID string
+	// RegistrationExpires is the lifetime asked for in REGISTER, in whole seconds.
+	// The registrar may grant another one. Default 10 minutes, at least 1 minute.
+	RegistrationExpires time.Duration
+	// UserAgent is the User-Agent and Server header. Default "sipwasm/VERSION".
+	UserAgent string
+
+	// Transport opens the connections. Default in native Go: WebSocket{}. There
+	// is no default under GOOS=js.
+	Transport Transport
+	// Media makes the media of each call. Without it calls fail with
+	// CodeUnsupported; registration works.
+	Media MediaFactory
+	// ConnectTimeout bounds one connection attempt to one server. Default 10 s.
+	ConnectTimeout time.Duration
+
+	// OnEvent, when set, is the first event listener, as by [UserAgent.On].
+	OnEvent func(Event)
+}
+
+// Credentials prove who we are. Password or HA1, not both.
+type Credentials struct {
+	// Username of the digest. Default: the user part of Config.URI.
+	Username string
+	// Password in clear text.
+	Password string
+	// HA1 is the hexadecimal hash of "username:realm:password" for those who do
+	// not want to hold the password. It is good for one realm and algorithm: MD5,
+	// SHA-256 and SHA-512-256 are told apart by what the server asks for.
+	HA1 string
+}
+
+// String hides the secrets from logs.
+func (c Credentials) String() string { return fmt.Sprintf("{%s [hidden]}", c.Username) }
+
+// GoString hides the secrets from %#v.
+func (c Credentials) GoString() string { return c.String() }
+
+// withDefaults validates cfg and returns a copy with every default filled in,
+// and the parsed address of record.
+func (cfg Config) withDefaults() (Config, sip.Uri, error) {
+	var aor sip.Uri
+	bad := func(format string, a ...any) (Config, sip.Uri, error) {
+		return cfg, aor, &Error{Op: "new user agent", Code: CodeInvalidArgument, Reason: fmt.Sprintf(format, a...)}
+	}
+
+	if cfg.URI == "" {
+		return bad(`Config.URI is empty: set it to the address of record, such as "sip:1001@example.com"`)
+	}
+	aor, err := message.ParseURI(cfg.URI)
+	if err != nil || aor.User == "" || aor.Host == "" || (aor.Scheme != "sip" && aor.Scheme != "sips") {
+		return bad(`Config.URI %q is not an address of record: it wants the form "sip:user@domain"`, message.MaskURI(cfg.URI))
+	}
+	aor.Password = ""
+
+	if len(cfg.Servers) == 0 {
+		return bad(`Config.Servers is empty: name at least one WebSocket URL, such as "wss://example.com/ws"`)
+	}
+	cfg.Servers = append([]string(nil), cfg.Servers...)
+	for _, s := range cfg.Servers {
+		if !strings.HasPrefix(s, "ws://") && !strings.HasPrefix(s, "wss://") {
+			return bad(`server %q is not a WebSocket URL: it must begin with ws:// or wss://`, s)
+		}
+	}
+
+	if cfg.Credentials.Password != "" && cfg.Credentials.HA1 != "" {
+		return bad("Config.Credentials has both Password and HA1: give one of them")
+	}
+	if cfg.Credentials.Username == "" {
+		cfg.Credentials.Username = aor.User
+	}
+	for name, v := range map[string]string{
+		"URI": cfg.URI, "DisplayName": cfg.DisplayName, "UserAgent": cfg.UserAgent, "InstanceID": cfg.InstanceID,
+		"Credentials.Username": cfg.Credentials.Username,
+	} {
+		if err := message.CheckValue(v); err != nil {
+			return bad("Config.%s: %v", name, err)
+		}
+	}
+
+	if cfg.InstanceID == "" {
+		cfg.InstanceID = newInstanceID()
+	} else if !strings.HasPrefix(cfg.InstanceID, "urn:") || strings.ContainsAny(cfg.InstanceID, `<>"`) {
+		return bad(`Config.InstanceID %q is not a URN: it wants the form "urn:uuid:…" (RFC 5626 section 4.1)`, cfg.InstanceID)
+	}
+	if cfg.RegistrationExpires == 0 {
+		cfg.RegistrationExpires = 10 * time.Minute
+	}
+	if cfg.RegistrationExpires < time.Minute {
+		return bad("Config.RegistrationExpires %v is too short: one minute is the least", cfg.RegistrationExpires)
+	}
+	if cfg.UserAgent == "" {
+		cfg.UserAgent = "sipwasm/" + Version
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = 10 * time.Second
+	}
+	if cfg.ConnectTimeout < 0 {
+		return bad("Config.ConnectTimeout is negative")
+	}
+	if cfg.Transport == nil {
+		cfg.Transport = defaultTransport
+	}
+	if cfg.Transport == nil {
+		return bad("Config.Transport is nil, and this platform has no default")
+	}
+	return cfg, aor, nil
+}
+
+// newInstanceID makes a random UUID (RFC 9562 version 4) as a URN.
+func newInstanceID() string {
+	var u [16]byte
+	rand.Read(u[:]) // never fails since Go 1.24
+	u[6] = u[6]&0x0f | 0x40
+	u[8] = u[8]&0x3f | 0x80
+	h := hex.EncodeToString(u[:])
+	return "urn:uuid:" + strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+}

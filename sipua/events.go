@@ -1,0 +1,104 @@
+package sipua
+
+import "time"
+
+// Event is a fact that a user agent reports. The concrete types are the structs
+// of this file. Events reach listeners one at a time and in the order in which
+// the facts came to be; a listener may call back into the user agent.
+type Event interface{ event() }
+
+// Connected: the WebSocket to Server is open.
+type Connected struct{ Server string }
+
+// Disconnected: the WebSocket to Server is gone. Code and Reason are those of
+// the WebSocket close (1006: no close frame). Err is nil when the user agent
+// closed it itself.
+type Disconnected struct {
+	Server string
+	Code   int
+	Reason string
+	Err    error
+}
+
+// Registered: the registrar holds our binding for Expires from now on. It comes
+// once for each successful REGISTER, refreshes included.
+type Registered struct{ Expires time.Duration }
+
+// Unregistered: there is no binding any more. Err says why; it is nil after
+// Unregister and Shutdown.
+type Unregistered struct{ Err error }
+
+// IncomingCall: somebody calls. 180 Ringing has been sent; Accept or Reject
+// decides.
+type IncomingCall struct{ Call *Call }
+
+// ProtocolError: a message from the network that could not be used. It has been
+// answered where SIP has an answer for it; the user agent goes on. Err is an
+// *Error with CodeProtocol.
+type ProtocolError struct{ Err error }
+
+// CallStateChanged: the call is in State now. It comes before the event that
+// says what happened.
+type CallStateChanged struct {
+	Call  *Call
+	State CallState
+}
+
+// CallRinging: a provisional response came: 180 Ringing, 183 Session Progress,
+// 181, 182. EarlyMedia tells that it brought a session description.
+type CallRinging struct {
+	Call       *Call
+	Status     int
+	Reason     string
+	EarlyMedia bool
+}
+
+// CallAnswered: the call is answered and its media is set up. For an outgoing
+// call: the 2xx came and its answer is applied. For an incoming one: the 200 has
+// been sent.
+type CallAnswered struct{ Call *Call }
+
+// CallHeld: By put the call on hold.
+type CallHeld struct {
+	Call *Call
+	By   Party
+}
+
+// CallResumed: By took the call back from hold.
+type CallResumed struct {
+	Call *Call
+	By   Party
+}
+
+// CallEnded: the call is over, for whatever reason. It is the last event of a
+// call and comes exactly once.
+type CallEnded struct {
+	Call   *Call
+	By     Party
+	Status int    // of the final response, or of the Reason header in BYE or CANCEL; 0 when there is none
+	Reason string // its phrase
+	Err    error  // why, when the call did not end by an ordinary hang-up; an *Error
+}
+
+// Party is who did something.
+type Party string
+
+// The parties of a call.
+const (
+	Local  Party = "local"  // this user agent's person or program
+	Remote Party = "remote" // the other side
+	System Party = "system" // neither: time-out, lost connection, media failure
+)
+
+func (Connected) event()        {}
+func (Disconnected) event()     {}
+func (Registered) event()       {}
+func (Unregistered) event()     {}
+func (IncomingCall) event()     {}
+func (ProtocolError) event()    {}
+func (CallStateChanged) event() {}
+func (CallRinging) event()      {}
+func (CallAnswered) event()     {}
+func (CallHeld) event()         {}
+func (CallResumed) event()      {}
+func (CallEnded) event()        {}

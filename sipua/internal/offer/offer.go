@@ -1,0 +1,139 @@
+// Package offer keeps the offer/answer state of one session (RFC 3264) as far as
+// a user agent needs it that leaves the descriptions themselves to its media:
+// whose turn it is, and what a description says about hold.
+package offer
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+)
+
+// State of the exchange (RFC 3264 section 4, RFC 6337 section 2.1): at most one
+// offer is open at a time.
+//
+//	                offer out     offer in     answer in   answer out   withdraw
+//	Stable          LocalOffer    RemoteOffer  –           –            –
+//	LocalOffer      –             –  (491)     Stable      –            Stable
+//	RemoteOffer     –  (wait)     –  (500)     –           Stable       Stable
+type State uint8
+
+// The states.
+const (
+	Stable State = iota
+	LocalOffer
+	RemoteOffer
+	numStates
+)
+
+func (s State) String() string { return [...]string{"stable", "local-offer", "remote-offer"}[s] }
+
+// Input of the table above.
+type Input uint8
+
+// The inputs. Withdraw is a refused, failed or rolled back offer of either side.
+const (
+	OfferOut Input = iota
+	OfferIn
+	AnswerIn
+	AnswerOut
+	Withdraw
+	numInputs
+)
+
+func (i Input) String() string {
+	return [...]string{"offer out", "offer in", "answer in", "answer out", "withdraw"}[i]
+}
+
+var table = [numStates]map[Input]State{
+	Stable:      {OfferOut: LocalOffer, OfferIn: RemoteOffer},
+	LocalOffer:  {AnswerIn: Stable, Withdraw: Stable},
+	RemoteOffer: {AnswerOut: Stable, Withdraw: Stable},
+}
+
+// ErrOrder: RFC 3264 does not allow this now.
+var ErrOrder = errors.New("an offer is open already, or there is none to answer")
+
+// Exchange is the state of one session.
+type Exchange struct{ state State }
+
+// State of the exchange.
+func (e *Exchange) State() State { return e.state }
+
+// Do takes the input, or refuses it with ErrOrder and changes nothing.
+func (e *Exchange) Do(in Input) error {
+	next, ok := table[e.state][in]
+	if !ok {
+		return ErrOrder
+	}
+	e.state = next
+	return nil
+}
+
+// HoldOf reports whether the description asks its receiver to stop sending: in
+// every audio and video stream that is not refused the direction is sendonly or
+// inactive (RFC 3264 section 8.4), or the address is 0.0.0.0 (RFC 2543). A
+// description without such a stream, or one that cannot be read, says nothing.
+func HoldOf(description string) bool {
+	var d sdp.SessionDescription
+	if err := d.UnmarshalString(description); err != nil {
+		return false
+	}
+	sessionDirection := direction(d.Attributes, "sendrecv")
+	streams := 0
+	for _, m := range d.MediaDescriptions {
+		if m.MediaName.Port.Value == 0 || (m.MediaName.Media != "audio" && m.MediaName.Media != "video") {
+			continue
+		}
+		streams++
+		c := m.ConnectionInformation
+		if c == nil {
+			c = d.ConnectionInformation
+		}
+		zero := c != nil && c.Address != nil && c.Address.Address == "0.0.0.0" && !usesICE(d.Attributes, m.Attributes)
+		if dir := direction(m.Attributes, sessionDirection); dir != "sendonly" && dir != "inactive" && !zero {
+			return false
+		}
+	}
+	return streams > 0
+}
+
+// usesICE: under ICE the address of the c= line may be 0.0.0.0 with port 9 before
+// candidates are known (RFC 8840 section 4.1.1), which is no hold.
+func usesICE(session, media []sdp.Attribute) bool {
+	for _, list := range [][]sdp.Attribute{session, media} {
+		for _, a := range list {
+			if a.Key == "ice-ufrag" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func direction(attributes []sdp.Attribute, otherwise string) string {
+	for _, a := range attributes {
+		switch a.Key {
+		case "sendrecv", "sendonly", "recvonly", "inactive":
+			return a.Key
+		}
+	}
+	return otherwise
+}
+
+// Valid reports whether text is a session description at all, so that garbage is
+// answered before media is troubled with it.
+func Valid(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return errors.New("the session description is empty")
+	}
+	var d sdp.SessionDescription
+	if err := d.UnmarshalString(text); err != nil {
+		return err
+	}
+	if len(d.MediaDescriptions) == 0 {
+		return errors.New("the session description has no media")
+	}
+	return nil
+}

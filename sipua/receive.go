@@ -1,0 +1,195 @@
+package sipua
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/sipwasm/sipwasm/sipua/internal/dialog"
+	"github.com/sipwasm/sipwasm/sipua/internal/message"
+	"github.com/sipwasm/sipwasm/sipua/internal/transaction"
+)
+
+// allow lists the methods that this user agent takes (RFC 3261 section 20.5).
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+
+// known are the methods that exist: one of them that we do not take is answered
+// 405 (section 8.2.1), any other one 501 (section 21.5.2).
+var known = []sip.RequestMethod{
+	sip.REGISTER, sip.SUBSCRIBE, sip.NOTIFY, sip.REFER, sip.INFO, sip.MESSAGE, sip.PRACK, sip.UPDATE, sip.PUBLISH,
+}
+
+// extensions we support, for Require (section 8.2.2.3). None yet.
+var extensions []string
+
+// receive takes one message from the connection. It runs on the owner goroutine.
+func (ua *UserAgent) receive(conn Conn, data []byte) {
+	if ua.flow.conn != conn {
+		return // from a connection that is no longer ours
+	}
+	if keepAlive(data) {
+		return
+	}
+	ua.trace(In, data)
+	msg, err := message.Parse(data)
+	if err != nil {
+		ua.unparsable(err, data)
+		return
+	}
+	ua.layer.Receive(msg)
+}
+
+// keepAlive: RFC 5626 section 3.5.1 and RFC 7118 section 6: CRLF CRLF is a ping
+// that servers do not send and CRLF their pong. Nothing is to be answered by a
+// client.
+func keepAlive(data []byte) bool {
+	return len(data) <= 4 && strings.Trim(string(data), "\r\n") == ""
+}
+
+// unparsable answers a request that could not be read where that is possible
+// (section 8.2 with 21.4.1) and reports it in any case.
+func (ua *UserAgent) unparsable(err error, data []byte) {
+	var p *message.ParseError
+	if errors.As(err, &p) {
+		if req, ok := p.Message.(*sip.Request); ok && req.Method != sip.ACK {
+			_ = ua.send(ua.response(req, p.Status, p.Reason, message.NewTag())) // the loss of the flow is told elsewhere
+		}
+	}
+	ua.protocolError(clean(err.Error(), 200), firstLine(data))
+}
+
+// firstLine shows what arrived, for people: bounded and without control
+// characters or secrets.
+func firstLine(data []byte) string {
+	line, _, _ := strings.Cut(string(data[:min(len(data), 200)]), "\n")
+	if !utf8.ValidString(line) && len(data) <= 200 {
+		return strconv.Itoa(len(data)) + " bytes of binary data"
+	}
+	return clean(message.Redact(line), 80)
+}
+
+func (ua *UserAgent) protocolError(what, about string) {
+	ua.emit(ProtocolError{Err: &Error{Op: "receive", Code: CodeProtocol, Reason: what, Err: errors.New(strconv.Quote(about))}})
+}
+
+// response makes a response of ours: section 8.2.6 with our name in it.
+func (ua *UserAgent) response(req *sip.Request, status int, reason, tag string) *sip.Response {
+	res := message.Response(req, status, reason, tag)
+	res.AppendHeader(sip.NewHeader("Server", ua.cfg.UserAgent))
+	res.SetBody(nil)
+	return res
+}
+
+// respond answers a request that makes no dialog.
+func (ua *UserAgent) respond(tx *transaction.Server, status int, reason string, headers ...sip.Header) {
+	res := ua.response(tx.Request, status, reason, message.NewTag())
+	for _, h := range headers {
+		res.AppendHeader(h)
+	}
+	_ = tx.Respond(res) // the flow's end is told by lost
+}
+
+// receiveRequest takes the first request of each server transaction, in the
+// order of section 8.2: method, headers, content, then the method's own rules.
+func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
+	switch req.Method {
+	case sip.CANCEL:
+		ua.receiveCancel(req, tx) // no Require is looked at: section 8.2.2.3
+		return
+	case sip.INVITE, sip.BYE, sip.OPTIONS:
+	default:
+		if slices.Contains(known, req.Method) {
+			ua.respond(tx, sip.StatusMethodNotAllowed, "Method Not Allowed", sip.NewHeader("Allow", allow))
+			return
+		}
+		ua.respond(tx, sip.StatusNotImplemented, "Not Implemented", sip.NewHeader("Allow", allow))
+		return
+	}
+	switch req.Recipient.Scheme {
+	case "sip", "sips", "tel":
+	default:
+		ua.respond(tx, 416, "Unsupported URI Scheme") // section 8.2.2.1
+		return
+	}
+	if unsupported := unsupported(req); unsupported != "" {
+		ua.respond(tx, sip.StatusBadExtension, "Bad Extension", sip.NewHeader("Unsupported", unsupported))
+		return
+	}
+	if message.ToTag(req) != "" {
+		ua.receiveInDialog(req, tx)
+		return
+	}
+	switch req.Method {
+	case sip.INVITE:
+		ua.receiveInvite(req, tx)
+	case sip.OPTIONS:
+		ua.receiveOptions(tx)
+	default: // BYE outside a dialog
+		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+	}
+}
+
+// unsupported lists the option tags of Require that we do not know.
+func unsupported(req *sip.Request) string {
+	var tags []string
+	for _, tag := range message.Tokens(req, "Require") {
+		if !slices.Contains(extensions, tag) {
+			tags = append(tags, tag)
+		}
+	}
+	return strings.Join(tags, ", ")
+}
+
+// receiveOptions tells what we can do (section 11.2).
+func (ua *UserAgent) receiveOptions(tx *transaction.Server) {
+	ua.respond(tx, sip.StatusOK, "OK",
+		sip.NewHeader("Allow", allow), sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Supported", ""))
+}
+
+func (ua *UserAgent) receiveInDialog(req *sip.Request, tx *transaction.Server) {
+	call := ua.dialogs[dialogOf(req)]
+	if call == nil {
+		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist") // section 12.2.2
+		return
+	}
+	call.receive(req, tx)
+}
+
+// dialogOf is the dialog that a request of the other side names.
+func dialogOf(req *sip.Request) dialog.ID {
+	return dialog.ID{CallID: message.CallID(req), LocalTag: message.ToTag(req), RemoteTag: message.FromTag(req)}
+}
+
+// receiveCancel is section 9.2: the CANCEL is answered 200 whatever becomes of
+// the INVITE.
+func (ua *UserAgent) receiveCancel(req *sip.Request, tx *transaction.Server) {
+	invite := ua.layer.InviteFor(req)
+	if invite == nil {
+		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+		return
+	}
+	ua.respond(tx, sip.StatusOK, "OK")
+	for _, call := range ua.calls {
+		if call.invite == invite {
+			call.canceled(req)
+			return
+		}
+	}
+	// A CANCEL for a re-INVITE finds it answered or about to be: section 9.2 lets
+	// it have no effect, and the answer has been applied to the media already.
+}
+
+func (ua *UserAgent) receiveAck(req *sip.Request) {
+	if call := ua.dialogs[dialogOf(req)]; call != nil {
+		call.acknowledged(req)
+	}
+	// Any other ACK belongs to a call that is over; nothing answers an ACK.
+}
+
+func (ua *UserAgent) receiveStray(res *sip.Response) {
+	ua.protocolError("a response that belongs to no request of ours", res.StartLine())
+}

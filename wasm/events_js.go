@@ -1,0 +1,62 @@
+package main
+
+import (
+	"github.com/sipwasm/sipwasm/sipua"
+)
+
+// event turns an event of the core into one of the facade. It runs in the user
+// agent's dispatcher, so that events keep their order.
+func (p *port) event(a *agent, e sipua.Event) {
+	onCall := func(c *sipua.Call, kind string, payload map[string]any) { p.emit(p.handleOf(c, a), kind, payload) }
+	switch e := e.(type) {
+	case sipua.Connected:
+		p.emit(a.handle, "connected", map[string]any{"server": e.Server})
+	case sipua.Disconnected:
+		p.emit(a.handle, "disconnected", withError(map[string]any{"server": e.Server, "code": e.Code, "reason": e.Reason}, e.Err))
+	case sipua.Registered:
+		p.emit(a.handle, "registered", map[string]any{"expires": e.Expires.Seconds()})
+	case sipua.Unregistered:
+		p.emit(a.handle, "unregistered", withError(map[string]any{}, e.Err))
+	case sipua.ProtocolError:
+		p.emit(a.handle, "protocolError", withError(map[string]any{}, e.Err))
+	case sipua.IncomingCall:
+		o := callObject(e.Call)
+		o["call"] = p.handleOf(e.Call, a)
+		p.emit(a.handle, "incoming", o)
+	case sipua.CallStateChanged:
+		onCall(e.Call, "state", map[string]any{"state": string(e.State)})
+	case sipua.CallRinging:
+		onCall(e.Call, "ringing", map[string]any{"status": e.Status, "reason": e.Reason, "earlyMedia": e.EarlyMedia})
+	case sipua.CallAnswered:
+		onCall(e.Call, "answered", map[string]any{})
+	case sipua.CallHeld:
+		onCall(e.Call, "held", map[string]any{"by": string(e.By)})
+	case sipua.CallResumed:
+		onCall(e.Call, "resumed", map[string]any{"by": string(e.By)})
+	case sipua.CallEnded:
+		onCall(e.Call, "ended", withError(map[string]any{"by": string(e.By), "status": e.Status, "reason": e.Reason}, e.Err))
+		p.forget(e.Call)
+	}
+}
+
+func withError(o map[string]any, err error) map[string]any {
+	if err != nil {
+		o["error"] = errorObject(err)
+	}
+	return o
+}
+
+// trace switches the event "trace" on or off.
+func (p *port) trace(a *agent, on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case on && a.stopTrace == nil:
+		a.stopTrace = a.ua.Trace(func(m sipua.TraceMessage) {
+			p.emit(a.handle, "trace", map[string]any{"time": m.Time.UnixMilli(), "direction": string(m.Direction), "server": m.Server, "text": m.Text})
+		})
+	case !on && a.stopTrace != nil:
+		a.stopTrace()
+		a.stopTrace = nil
+	}
+}

@@ -60,7 +60,7 @@ type CallState string
 
 // The states of a call.
 const (
-	Preparing   CallState = "preparing"   // outgoing: the offer is being made
+	Preparing   CallState = "preparing"   // outgoing: the offer and the connection are being made
 	Calling     CallState = "calling"     // outgoing: INVITE sent
 	Ringing     CallState = "ringing"     // outgoing: 18x came; incoming: the application decides
 	Answering   CallState = "answering"   // incoming: accepted, the answer is being made
@@ -175,11 +175,13 @@ func (c *Call) hangup(status int, done func(error)) {
 }
 
 // Mute silences the microphone, or lets it be heard again, without telling the
-// other side. CodeUnsupported: this media cannot.
+// other side. CodeInvalidState for an incoming call that is not accepted yet and
+// for one that is over; CodeUnsupported: this media cannot.
 func (c *Call) Mute(ctx context.Context, mute bool) error {
 	return c.ua.do(ctx, "mute", func(done func(error)) {
-		if c.state == Ended {
-			done(c.stateError("the call is over"))
+		if c.state == Ended || c.direction == Incoming && c.state == Ringing {
+			// Muting must not be what opens the microphone.
+			done(c.stateError("a call can be muted from when it is made or accepted until it ends"))
 			return
 		}
 		c.media.run(func(_ context.Context, m Media) (string, error) {
@@ -229,7 +231,7 @@ func (c *Call) stateError(why string) *Error {
 type callInput uint8
 
 const (
-	onOffer       callInput = iota // outgoing: the media has made the offer
+	onOffer       callInput = iota // outgoing: offer and connection are there
 	onProvisional                  // outgoing: 1xx
 	onSuccess                      // outgoing: 2xx
 	onFailure                      // outgoing: final failure, time-out, lost flow; incoming: the INVITE's flow is lost
@@ -259,33 +261,43 @@ type callEvent struct {
 	accept AcceptOptions
 }
 
-// callStep is one cell of a call's table: the next state and what is done after
-// it has been entered.
-type callStep struct {
-	next CallState
-	do   func(*Call, *callEvent)
+// callTable holds the cells of one side of a call that do something: in this
+// state, this input leads to the next state, and do is done after it has been
+// entered. A list and not a map, so that the linker lays it out.
+type callTable []struct {
+	state CallState
+	in    callInput
+	next  CallState
+	do    func(*Call, *callEvent)
 }
-
-type callTable map[CallState]map[callInput]callStep
 
 // handle takes one input through the table. An input that the table does not
 // list for the state comes too late or too early and changes nothing.
 func (c *Call) handle(in callInput, e *callEvent) bool {
-	step, ok := c.table[c.state][in]
-	if !ok {
-		return false
-	}
-	if step.next != c.state {
-		c.state = step.next
-		c.publish()
-		if c.state != Ended { // the end announces itself, with its reasons
-			c.ua.emit(CallStateChanged{Call: c, State: c.state})
+	for _, step := range c.table {
+		if step.state != c.state || step.in != in {
+			continue
 		}
+		c.enter(step.next)
+		if step.do != nil {
+			step.do(c, e)
+		}
+		return true
 	}
-	if step.do != nil {
-		step.do(c, e)
+	return false
+}
+
+// enter changes the state and says so; the end announces itself, with its
+// reasons (finish).
+func (c *Call) enter(next CallState) {
+	if next == c.state {
+		return
 	}
-	return true
+	c.state = next
+	c.publish()
+	if next != Ended {
+		c.ua.emit(CallStateChanged{Call: c, State: next})
+	}
 }
 
 // publish shows the state to the accessors.
@@ -294,8 +306,7 @@ func (c *Call) publish() {
 }
 
 // finish is the last act of a call, in state Ended: it frees everything and
-// tells everyone. byes, when not nil, is told to those who hung up once the
-// other side has confirmed it; nil means there is nothing to confirm.
+// tells everyone.
 func (c *Call) finish(end CallEnded) {
 	end.Call = c
 	c.end = end
@@ -329,10 +340,12 @@ func (c *Call) hungUp(err error) {
 // no answer is awaited.
 func (c *Call) abandon(err *Error) {
 	c.handle(onHangup, &callEvent{status: sip.StatusTemporarilyUnavailable})
-	if c.state != Ended {
-		c.state = Ended
-		c.publish()
+	if c.state != Ended { // canceling: what it waits for will not come any more
+		c.enter(Ended)
 		c.finish(CallEnded{By: Local, Err: err})
+		if c.direction == Incoming {
+			c.sendBye(c.dialog, func(error) {})
+		}
 	}
 	c.hungUp(nil)
 }
@@ -347,12 +360,35 @@ func (c *Call) receive(req *sip.Request, tx *transaction.Server) {
 		c.ua.respond(tx, sip.StatusInternalServerError, "CSeq Out of Order") // section 12.2.2
 		return
 	}
+	if d != c.dialog {
+		c.receiveInFork(d, req, tx)
+		return
+	}
 	switch req.Method {
 	case sip.BYE:
 		c.ua.respond(tx, sip.StatusOK, "OK")
 		c.handle(onBye, &callEvent{req: req})
 	case sip.INVITE:
 		c.reinvited(req, tx)
+	case sip.OPTIONS:
+		c.ua.receiveOptions(tx)
+	}
+}
+
+// receiveInFork takes a request in the dialog of a fork that is not the call's:
+// each has a session of its own (section 13.2.2.4), which ends without the call.
+func (c *Call) receiveInFork(d *dialog.Dialog, req *sip.Request, tx *transaction.Server) {
+	switch req.Method {
+	case sip.BYE:
+		d.Terminate()
+		delete(c.ua.dialogs, d.ID)
+		c.ua.respond(tx, sip.StatusOK, "OK")
+	case sip.INVITE:
+		if c.dialog == nil { // our own INVITE is not answered yet (section 14.2)
+			c.ua.respond(tx, sip.StatusRequestPending, "Request Pending")
+			return
+		}
+		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	case sip.OPTIONS:
 		c.ua.receiveOptions(tx)
 	}

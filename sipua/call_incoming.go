@@ -2,6 +2,8 @@ package sipua
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -22,50 +24,42 @@ type incoming struct {
 //	             accept     answer made      media failed     hang up            CANCEL       BYE          ACK             no ACK       failure
 //	ringing      answering  –                –                ended (603, …)     ended (487)  ended (487)  –               –            ended
 //	answering    –          accepted (200)   ended (488/480)  ended (603, …)     ended (487)  ended (487)  –               –            ended
-//	accepted     –          –                ended (BYE)      canceling          –            ended        established     ended (BYE)  –
+//	accepted     –          –                –                canceling          –            ended        established     ended (BYE)  –
 //	canceling    –          –                –                –                  –            ended        ended (BYE)     ended (BYE)  –
-//	established  as for outgoing calls
+//	established  –          –                ended (BYE)      ended (BYE)        –            ended        established     ended (BYE)  –
+//	ended        –          –                –                –                  –            –            –               –            –
 //
 // Between the 200 and its ACK the callee may not send BYE (section 15): a hang-up
 // waits in canceling. Failure is the loss of the connection that the INVITE came
 // over, which nothing can be answered on any more.
-var incomingTable callTable
+var incomingTable = callTable{
+	{Ringing, onAccept, Answering, (*Call).makeAnswer},
+	{Ringing, onHangup, Ended, (*Call).reject},
+	{Ringing, onCancel, Ended, (*Call).callerCanceled},
+	{Ringing, onBye, Ended, (*Call).callerCanceled}, // section 15.1.2: a BYE in the early dialog
+	{Ringing, onFailure, Ended, (*Call).incomingFailed},
 
-func init() {
-	refused := map[callInput]callStep{
-		onHangup:  {Ended, (*Call).reject},
-		onCancel:  {Ended, (*Call).callerCanceled},
-		onBye:     {Ended, (*Call).callerCanceled}, // section 15.1.2: a BYE in the early dialog
-		onFailure: {Ended, (*Call).incomingFailed},
-	}
-	with := func(more map[callInput]callStep) map[callInput]callStep {
-		for in, step := range refused {
-			more[in] = step
-		}
-		return more
-	}
-	incomingTable = callTable{
-		Ringing: with(map[callInput]callStep{
-			onAccept: {Answering, (*Call).makeAnswer},
-		}),
-		Answering: with(map[callInput]callStep{
-			onAnswer:      {Accepted, (*Call).sendAnswer},
-			onMediaFailed: {Ended, (*Call).answerFailed},
-		}),
-		Accepted: {
-			onAck:         {Established, (*Call).acked},
-			onNoAck:       {Ended, (*Call).neverAcked},
-			onMediaFailed: {Ended, (*Call).establishedMediaFailed},
-			onHangup:      {Canceling, nil},
-			onBye:         {Ended, (*Call).remoteBye},
-		},
-		Canceling: {
-			onAck:   {Ended, (*Call).hangUpEstablished},
-			onNoAck: {Ended, (*Call).hangUpEstablished},
-			onBye:   {Ended, (*Call).remoteBye},
-		},
-		Established: establishedSteps(),
-	}
+	{Answering, onAnswer, Accepted, (*Call).sendAnswer},
+	{Answering, onMediaFailed, Ended, (*Call).answerFailed},
+	{Answering, onHangup, Ended, (*Call).reject},
+	{Answering, onCancel, Ended, (*Call).callerCanceled},
+	{Answering, onBye, Ended, (*Call).callerCanceled},
+	{Answering, onFailure, Ended, (*Call).incomingFailed},
+
+	{Accepted, onAck, Established, (*Call).acked},
+	{Accepted, onNoAck, Ended, (*Call).neverAcked},
+	{Accepted, onHangup, Canceling, nil},
+	{Accepted, onBye, Ended, (*Call).remoteBye},
+
+	{Canceling, onAck, Ended, (*Call).hangUpEstablished},
+	{Canceling, onNoAck, Ended, (*Call).hangUpEstablished},
+	{Canceling, onBye, Ended, (*Call).remoteBye},
+
+	{Established, onMediaFailed, Ended, (*Call).establishedMediaFailed},
+	{Established, onHangup, Ended, (*Call).hangUpEstablished},
+	{Established, onAck, Established, (*Call).acked},
+	{Established, onNoAck, Ended, (*Call).neverAcked},
+	{Established, onBye, Ended, (*Call).remoteBye},
 }
 
 // maxCalls bounds what strangers can make us hold.
@@ -75,6 +69,9 @@ const maxCalls = 64
 func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 	sdp, problem := sessionOf(req)
 	switch {
+	case ua.merged(req):
+		ua.respond(tx, sip.StatusLoopDetected, "Loop Detected")
+		return
 	case problem != 0:
 		ua.refuse(tx, problem)
 		return
@@ -107,13 +104,23 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 	ua.emit(IncomingCall{Call: c})
 }
 
+// merged: the same INVITE has come here by another way already, through a proxy
+// that forked (section 8.2.2.2). One of them rings.
+func (ua *UserAgent) merged(req *sip.Request) bool {
+	return slices.ContainsFunc(ua.calls, func(c *Call) bool {
+		return c.invite != nil && c.id == message.CallID(req) && c.dialog.ID.RemoteTag == message.FromTag(req) &&
+			c.invite.Request.CSeq().SeqNo == req.CSeq().SeqNo
+	})
+}
+
 // sessionOf returns the offer in an INVITE, "" when there is none, or the status
 // that refuses it.
 func sessionOf(req *sip.Request) (sdp string, problem int) {
 	if len(req.Body()) == 0 {
 		return "", 0
 	}
-	if message.ContentType(req) != "application/sdp" {
+	encoding := message.HeaderValue(req, "Content-Encoding")
+	if message.ContentType(req) != "application/sdp" || encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return "", sip.StatusUnsupportedMediaType // section 8.2.3
 	}
 	if offer.Valid(string(req.Body())) != nil {
@@ -125,7 +132,7 @@ func sessionOf(req *sip.Request) (sdp string, problem int) {
 // refuse answers an INVITE whose content cannot be taken.
 func (ua *UserAgent) refuse(tx *transaction.Server, status int) {
 	if status == sip.StatusUnsupportedMediaType {
-		ua.respond(tx, status, "Unsupported Media Type", sip.NewHeader("Accept", "application/sdp"))
+		ua.respond(tx, status, "Unsupported Media Type", sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Accept-Encoding", "identity"))
 		return
 	}
 	// Section 20.43: 399 is a warning in words.
@@ -154,12 +161,12 @@ func (c *Call) Accept(ctx context.Context, o AcceptOptions) error {
 	})
 }
 
-// Reject refuses an incoming call with a status from 300 to 699: 486 Busy Here,
+// Reject refuses an incoming call with a status from 400 to 699: 486 Busy Here,
 // 480 Temporarily Unavailable, 603 Decline. CodeInvalidState when the call is
 // not incoming or has been answered.
 func (c *Call) Reject(ctx context.Context, status int) error {
-	if status < 300 || status > 699 {
-		return &Error{Op: "reject", Code: CodeInvalidArgument, Reason: "a call is rejected with a status from 300 to 699, such as 486"}
+	if status < 400 || status > 699 {
+		return &Error{Op: "reject", Code: CodeInvalidArgument, Reason: "a call is rejected with a status from 400 to 699, such as 486"}
 	}
 	return c.ua.do(ctx, "reject", func(done func(error)) {
 		if c.direction != Incoming || (c.state != Ringing && c.state != Answering) {
@@ -195,7 +202,7 @@ func (c *Call) sendAnswer(e *callEvent) {
 	res.AppendHeader(sip.NewHeader("Supported", "outbound"))
 	setSDP(res, e.sdp)
 	_ = c.exchange.Do(offer.AnswerOut)
-	c.dialog.Confirm(res) // a 2xx of either side confirms
+	c.dialog.Confirm(res)
 	c.await(c.invite, res)
 	if c.incoming.offer != "" {
 		c.setRemoteHold(offer.HoldOf(c.incoming.offer))

@@ -27,7 +27,7 @@ type outgoing struct {
 // outgoingTable is the caller's side of a call.
 //
 //	             offer made     1xx               2xx                   failure  media failed    hang up              ACK  no ACK  BYE
-//	preparing    calling        –                 –                     –        ended           ended                –    –       –
+//	preparing    calling        –                 –                     ended    ended           ended                –    –       –
 //	calling      –              calling, ringing  established           ended    –               canceling (CANCEL)   –    –       –
 //	ringing      –              ringing           established           ended    –               canceling (CANCEL)   –    –       –
 //	canceling    –              canceling         ended (ACK, BYE)      ended    –               –                    –    –       –
@@ -39,49 +39,34 @@ type outgoing struct {
 // acknowledged and ended. A 2xx of another fork than the one that answered first
 // is acknowledged and ended on its own dialog (section 13.2.2.4), whatever the
 // state.
-var outgoingTable callTable
+var outgoingTable = callTable{
+	{Preparing, onOffer, Calling, (*Call).sendInvite},
+	{Preparing, onMediaFailed, Ended, (*Call).offerFailed},
+	{Preparing, onFailure, Ended, (*Call).outgoingFailed},
+	{Preparing, onHangup, Ended, (*Call).givenUp},
 
-func init() { // the actions lead back to the table, which Go takes for a loop in a literal
-	outgoingTable = callTable{
-		Preparing: {
-			onOffer:       {Calling, (*Call).sendInvite},
-			onMediaFailed: {Ended, (*Call).offerFailed},
-			onHangup:      {Ended, (*Call).givenUp},
-		},
-		Calling: {
-			onProvisional: {Calling, (*Call).progress},
-			onSuccess:     {Established, (*Call).outgoingAnswered},
-			onFailure:     {Ended, (*Call).outgoingFailed},
-			onHangup:      {Canceling, (*Call).sendCancel},
-		},
-		Ringing: {
-			onProvisional: {Ringing, (*Call).progress},
-			onSuccess:     {Established, (*Call).outgoingAnswered},
-			onFailure:     {Ended, (*Call).outgoingFailed},
-			onHangup:      {Canceling, (*Call).sendCancel},
-		},
-		Canceling: {
-			onProvisional: {Canceling, (*Call).sendCancel},
-			onSuccess:     {Ended, (*Call).answeredTooLate},
-			onFailure:     {Ended, (*Call).givenUp},
-		},
-		Established: establishedSteps(),
-		Ended: {
-			onSuccess: {Ended, (*Call).forkAnswered},
-		},
-	}
-}
+	{Calling, onProvisional, Calling, (*Call).progress},
+	{Calling, onSuccess, Established, (*Call).outgoingAnswered},
+	{Calling, onFailure, Ended, (*Call).outgoingFailed},
+	{Calling, onHangup, Canceling, (*Call).sendCancel},
 
-// establishedSteps are the same for both sides.
-func establishedSteps() map[callInput]callStep {
-	return map[callInput]callStep{
-		onSuccess:     {Established, (*Call).answeredAgain},
-		onMediaFailed: {Ended, (*Call).establishedMediaFailed},
-		onHangup:      {Ended, (*Call).hangUpEstablished},
-		onAck:         {Established, (*Call).acked},
-		onNoAck:       {Ended, (*Call).neverAcked},
-		onBye:         {Ended, (*Call).remoteBye},
-	}
+	{Ringing, onProvisional, Ringing, (*Call).progress},
+	{Ringing, onSuccess, Established, (*Call).outgoingAnswered},
+	{Ringing, onFailure, Ended, (*Call).outgoingFailed},
+	{Ringing, onHangup, Canceling, (*Call).sendCancel},
+
+	{Canceling, onProvisional, Canceling, (*Call).sendCancel},
+	{Canceling, onSuccess, Ended, (*Call).answeredTooLate},
+	{Canceling, onFailure, Ended, (*Call).givenUp},
+
+	{Established, onSuccess, Established, (*Call).answeredAgain},
+	{Established, onMediaFailed, Ended, (*Call).establishedMediaFailed},
+	{Established, onHangup, Ended, (*Call).hangUpEstablished},
+	{Established, onAck, Established, (*Call).acked},
+	{Established, onNoAck, Ended, (*Call).neverAcked},
+	{Established, onBye, Ended, (*Call).remoteBye},
+
+	{Ended, onSuccess, Ended, (*Call).forkAnswered},
 }
 
 // Call calls target and returns at once; the call's events and Answered tell
@@ -117,21 +102,23 @@ func (ua *UserAgent) target(s string) (sip.Uri, error) {
 	switch {
 	case s == "":
 		return sip.Uri{}, fmt.Errorf("the target is empty")
+	case message.CheckValue(s) != nil:
+		return sip.Uri{}, fmt.Errorf("the target %w", message.CheckValue(s))
 	case hasScheme && strings.EqualFold(scheme, "tel"):
 		number, _, _ := strings.Cut(rest, ";")
-		uri := ua.number(number)
+		uri, err := ua.number(number)
 		uri.UriParams.Add("user", "phone")
-		return uri, nil
+		return uri, err
 	case hasScheme && (strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips")):
 		return checkTarget(s)
 	case strings.Contains(s, "@"):
 		user, host, _ := strings.Cut(s, "@")
+		if user == "" {
+			return sip.Uri{}, fmt.Errorf("the target %q has nobody before the @", clean(s, 80))
+		}
 		return checkTarget("sip:" + escapeUser(user) + "@" + host)
 	}
-	if err := message.CheckValue(s); err != nil {
-		return sip.Uri{}, fmt.Errorf("the target %w", err)
-	}
-	return ua.number(s), nil
+	return ua.number(s)
 }
 
 func checkTarget(s string) (sip.Uri, error) {
@@ -145,20 +132,24 @@ func checkTarget(s string) (sip.Uri, error) {
 
 // number makes the URI of a user or number of our own domain. Visual separators
 // (RFC 3966 section 5.1.1) are taken out of numbers.
-func (ua *UserAgent) number(s string) sip.Uri {
+func (ua *UserAgent) number(s string) (sip.Uri, error) {
 	if strings.Trim(s, "+0123456789*#-.() /") == "" {
 		s = strings.NewReplacer("-", "", ".", "", "(", "", ")", "", " ", "", "/", "").Replace(s)
 	}
-	return sip.Uri{Scheme: ua.aor.Scheme, User: escapeUser(s), Host: ua.aor.Host, Port: ua.aor.Port}
+	if s == "" {
+		return sip.Uri{}, fmt.Errorf("the target has no number")
+	}
+	return sip.Uri{Scheme: ua.aor.Scheme, User: escapeUser(s), Host: ua.aor.Host, Port: ua.aor.Port}, nil
 }
 
 // escapeUser escapes what may not stand in the user part (section 25.1).
 func escapeUser(s string) string {
-	const plain = "-_.!~*'()&=+$,;?/%"
+	const plain = "-_.!~*'()&=+$,;?/"
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(plain, c) >= 0 {
+		escaped := c == '%' && i+2 < len(s) && unhex(s[i+1]) >= 0 && unhex(s[i+2]) >= 0
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(plain, c) >= 0 || escaped {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, "%%%02X", c)
@@ -190,10 +181,12 @@ func checkHeaders(headers []Header) error {
 
 func identity(rawName string, uri sip.Uri) Identity {
 	user := unescapeUser(uri.User)
+	address := uri.Addr()
 	if uri.Scheme == "tel" {
 		user, _, _ = strings.Cut(uri.Raw(), ";")
+		address = "tel:" + user
 	}
-	return Identity{DisplayName: clean(message.DisplayName(rawName), 200), URI: clean(uri.Addr(), 400), User: clean(user, 200)}
+	return Identity{DisplayName: clean(message.DisplayName(rawName), 200), URI: clean(address, 400), User: clean(user, 200)}
 }
 
 func unescapeUser(s string) string {
@@ -217,13 +210,12 @@ func unhex(c byte) int { return strings.IndexByte("0123456789abcdef", c|0x20) }
 func (c *Call) start(o CallOptions) {
 	c.media = newMediaWorker(c, o.Media)
 	if c.ua.closed {
-		c.state = Ended
-		c.publish()
+		c.enter(Ended)
 		c.finish(CallEnded{By: Local, Err: &Error{Op: "call", Code: CodeClosed, Reason: "the user agent was closed"}})
 		return
 	}
 	c.ua.addCall(c)
-	c.ua.connect(func(error) {}) // its failure is told to sendInvite
+	c.ua.connect(func(error) {}) // while the offer is made; it is tried again if that fails
 	_ = c.exchange.Do(offer.OfferOut)
 	c.media.run(func(ctx context.Context, m Media) (string, error) { return m.CreateOffer(ctx, OfferOptions{}) },
 		func(sdp string, err error) {
@@ -231,7 +223,13 @@ func (c *Call) start(o CallOptions) {
 				c.handle(onMediaFailed, &callEvent{err: err})
 				return
 			}
-			c.handle(onOffer, &callEvent{sdp: sdp})
+			c.ua.connect(func(err error) {
+				if err != nil {
+					c.handle(onFailure, &callEvent{err: err})
+					return
+				}
+				c.handle(onOffer, &callEvent{sdp: sdp})
+			})
 		})
 }
 
@@ -239,9 +237,6 @@ func (c *Call) start(o CallOptions) {
 func (c *Call) sendInvite(e *callEvent) {
 	ua := c.ua
 	c.outgoing.request = ua.request(func() *sip.Request {
-		if c.state != Calling { // hung up while the connection was being made
-			return nil
-		}
 		req := sip.NewRequest(sip.INVITE, c.outgoing.target)
 		req.AppendHeader(ua.from(c.outgoing.tag))
 		req.AppendHeader(&sip.ToHeader{Address: *c.outgoing.target.Clone()})
@@ -302,11 +297,7 @@ func (c *Call) progress(e *callEvent) {
 				}
 			})
 	}
-	if c.state == Calling {
-		c.state = Ringing
-		c.publish()
-		c.ua.emit(CallStateChanged{Call: c, State: c.state})
-	}
+	c.enter(Ringing)
 	c.ua.emit(CallRinging{Call: c, Status: res.StatusCode, Reason: reasonOf(res), EarlyMedia: sdp != ""})
 }
 
@@ -386,10 +377,6 @@ func (c *Call) forkAnswered(e *callEvent) {
 func (c *Call) sendCancel(*callEvent) {
 	c.media.close()
 	x := c.outgoing.request
-	if x.tx == nil { // not even connected
-		c.handle(onFailure, &callEvent{})
-		return
-	}
 	if x.tx.State() != transaction.Proceeding || c.outgoing.cancels {
 		return // too early; the first provisional response leads here again
 	}
@@ -459,21 +446,25 @@ func (c *Call) remoteBye(e *callEvent) {
 // reasonHeader reads the Reason of a BYE or CANCEL (RFC 3326): its SIP cause.
 func reasonHeader(msg sip.Message) (status int, text string) {
 	for _, h := range msg.GetHeaders("Reason") {
-		protocol, params, _ := strings.Cut(h.Value(), ";")
-		if !strings.EqualFold(strings.TrimSpace(protocol), "SIP") {
-			continue
+		for _, value := range message.SplitQuoted(h.Value(), ",") {
+			params := message.SplitQuoted(value, ";")
+			if !strings.EqualFold(strings.TrimSpace(params[0]), "SIP") {
+				continue
+			}
+			for _, param := range params[1:] {
+				name, v, _ := strings.Cut(param, "=")
+				v = message.Unquote(strings.TrimSpace(v))
+				switch strings.ToLower(strings.TrimSpace(name)) {
+				case "cause":
+					if n, err := strconv.ParseUint(v, 10, 10); err == nil && n < 700 {
+						status = int(n)
+					}
+				case "text":
+					text = clean(v, 200)
+				}
+			}
+			return status, text
 		}
-		var p sip.HeaderParams
-		for kv := range strings.SplitSeq(params, ";") {
-			k, v, _ := strings.Cut(kv, "=")
-			p.Add(strings.TrimSpace(k), strings.TrimSpace(v))
-		}
-		cause, _ := message.Param(p, "cause")
-		text, _ = message.Param(p, "text")
-		if n, err := strconv.ParseUint(cause, 10, 10); err == nil {
-			status = int(n)
-		}
-		return status, clean(text, 200)
 	}
 	return 0, ""
 }

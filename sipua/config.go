@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,63 +69,52 @@ type Credentials struct {
 }
 
 // String hides the secrets from logs.
-func (c Credentials) String() string { return fmt.Sprintf("{%s [hidden]}", c.Username) }
+func (c Credentials) String() string { return "{" + c.Username + " [hidden]}" }
 
-// GoString hides the secrets from %#v.
-func (c Credentials) GoString() string { return c.String() }
+// Format hides the secrets from every verb of package fmt.
+func (c Credentials) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
 
-// withDefaults validates cfg and returns a copy with every default filled in,
-// and the parsed address of record.
-func (cfg Config) withDefaults() (Config, sip.Uri, error) {
-	var aor sip.Uri
-	bad := func(format string, a ...any) (Config, sip.Uri, error) {
-		return cfg, aor, &Error{Op: "new user agent", Code: CodeInvalidArgument, Reason: fmt.Sprintf(format, a...)}
-	}
-
-	if cfg.URI == "" {
-		return bad(`Config.URI is empty: set it to the address of record, such as "sip:1001@example.com"`)
-	}
+// check validates cfg, fills in every default and returns the address of record.
+func (cfg *Config) check() (sip.Uri, error) {
 	aor, err := message.ParseURI(cfg.URI)
-	if err != nil || aor.User == "" || aor.Host == "" || (aor.Scheme != "sip" && aor.Scheme != "sips") {
-		return bad(`Config.URI %q is not an address of record: it wants the form "sip:user@domain"`, message.MaskURI(cfg.URI))
+	switch {
+	case err != nil || aor.User == "" || aor.Host == "" || (aor.Scheme != "sip" && aor.Scheme != "sips"):
+		return aor, badConfig(`URI %q is not an address of record: it wants the form "sip:user@domain"`, message.MaskURI(cfg.URI))
+	case len(cfg.Servers) == 0:
+		return aor, badConfig(`Servers is empty: name at least one WebSocket URL, such as "wss://example.com/ws"`)
+	case cfg.Credentials.Password != "" && cfg.Credentials.HA1 != "":
+		return aor, badConfig("Credentials has both Password and HA1: give one of them")
+	case cfg.RegistrationExpires != 0 && cfg.RegistrationExpires < time.Minute:
+		return aor, badConfig("RegistrationExpires %v is too short: one minute is the least", cfg.RegistrationExpires)
+	case cfg.ConnectTimeout < 0:
+		return aor, badConfig("ConnectTimeout is negative")
+	case cfg.InstanceID != "" && (!strings.HasPrefix(cfg.InstanceID, "urn:") || strings.ContainsAny(cfg.InstanceID, `<>"`)):
+		return aor, badConfig(`InstanceID %q is not a URN: it wants the form "urn:uuid:…" (RFC 5626 section 4.1)`, cfg.InstanceID)
 	}
 	aor.Password = ""
 
-	if len(cfg.Servers) == 0 {
-		return bad(`Config.Servers is empty: name at least one WebSocket URL, such as "wss://example.com/ws"`)
-	}
-	cfg.Servers = append([]string(nil), cfg.Servers...)
+	cfg.Servers = slices.Clone(cfg.Servers)
 	for _, s := range cfg.Servers {
 		if !strings.HasPrefix(s, "ws://") && !strings.HasPrefix(s, "wss://") {
-			return bad(`server %q is not a WebSocket URL: it must begin with ws:// or wss://`, s)
+			return aor, badConfig(`server %q is not a WebSocket URL: it must begin with ws:// or wss://`, s)
 		}
 	}
-
-	if cfg.Credentials.Password != "" && cfg.Credentials.HA1 != "" {
-		return bad("Config.Credentials has both Password and HA1: give one of them")
-	}
-	if cfg.Credentials.Username == "" {
-		cfg.Credentials.Username = aor.User
-	}
-	for name, v := range map[string]string{
-		"URI": cfg.URI, "DisplayName": cfg.DisplayName, "UserAgent": cfg.UserAgent, "InstanceID": cfg.InstanceID,
-		"Credentials.Username": cfg.Credentials.Username,
+	for _, v := range [...][2]string{
+		{"DisplayName", cfg.DisplayName}, {"UserAgent", cfg.UserAgent}, {"InstanceID", cfg.InstanceID}, {"Credentials.Username", cfg.Credentials.Username},
 	} {
-		if err := message.CheckValue(v); err != nil {
-			return bad("Config.%s: %v", name, err)
+		if err := message.CheckValue(v[1]); err != nil {
+			return aor, badConfig("%s %v", v[0], err)
 		}
 	}
 
+	if cfg.Credentials.Username == "" {
+		cfg.Credentials.Username = unescapeUser(aor.User)
+	}
 	if cfg.InstanceID == "" {
 		cfg.InstanceID = newInstanceID()
-	} else if !strings.HasPrefix(cfg.InstanceID, "urn:") || strings.ContainsAny(cfg.InstanceID, `<>"`) {
-		return bad(`Config.InstanceID %q is not a URN: it wants the form "urn:uuid:…" (RFC 5626 section 4.1)`, cfg.InstanceID)
 	}
 	if cfg.RegistrationExpires == 0 {
 		cfg.RegistrationExpires = 10 * time.Minute
-	}
-	if cfg.RegistrationExpires < time.Minute {
-		return bad("Config.RegistrationExpires %v is too short: one minute is the least", cfg.RegistrationExpires)
 	}
 	if cfg.UserAgent == "" {
 		cfg.UserAgent = "sipwasm/" + Version
@@ -131,16 +122,17 @@ func (cfg Config) withDefaults() (Config, sip.Uri, error) {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 10 * time.Second
 	}
-	if cfg.ConnectTimeout < 0 {
-		return bad("Config.ConnectTimeout is negative")
-	}
 	if cfg.Transport == nil {
 		cfg.Transport = defaultTransport
 	}
 	if cfg.Transport == nil {
-		return bad("Config.Transport is nil, and this platform has no default")
+		return aor, badConfig("Transport is nil, and this platform has no default")
 	}
-	return cfg, aor, nil
+	return aor, nil
+}
+
+func badConfig(format string, a ...any) error {
+	return &Error{Op: "new user agent", Code: CodeInvalidArgument, Reason: "Config." + fmt.Sprintf(format, a...)}
 }
 
 // newInstanceID makes a random UUID (RFC 9562 version 4) as a URN.

@@ -2,6 +2,13 @@ package sipua_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +20,37 @@ import (
 	"github.com/sipwasm/sipwasm/sipua/sipuatest"
 )
 
+// TestMain fails when a goroutine outlives the tests. Inside the bubbles of
+// play synctest finds them; this finds those of real sockets and of examples.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if left := leaked(); code == 0 && left != "" {
+		fmt.Fprintf(os.Stderr, "goroutines are left behind:\n%s\n", left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// leaked returns the stacks of goroutines that run code of this module, once
+// they have had time to end, and "" when there are none.
+func leaked() string {
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		buf := make([]byte, 1<<20)
+		buf = buf[:runtime.Stack(buf, true)]
+		var left []string
+		for _, stack := range strings.Split(string(buf), "\n\n")[1:] { // the first is this one
+			if strings.Contains(stack, "sipwasm/sipua") || strings.Contains(stack, "nhooyr.io/websocket") {
+				left = append(left, stack)
+			}
+		}
+		if len(left) == 0 || time.Now().After(deadline) {
+			return strings.Join(left, "\n\n")
+		}
+		runtime.Gosched()
+	}
+}
+
 // world is a user agent "1001" in a synctest bubble, with the far end of its
 // connection in the test's hands, fake media, and a record of its events.
 type world struct {
@@ -20,17 +58,33 @@ type world struct {
 	*sipuatest.Peer
 	ua     *sipua.UserAgent
 	media  *sipuatest.Factory
+	delay  atomic.Int64 // nanoseconds that each verb of the media takes from now on
+	fail   atomic.Bool  // whether each verb of the media fails
 	events []sipua.Event
 }
 
 // play runs a scenario. Goroutines that are left behind fail it: the bubble
-// does not end before they do.
+// does not end before they do. Whatever the scenario, the user agent keeps some
+// promises, which are checked at its end.
 func play(t *testing.T, scenario func(w *world), change ...func(*sipua.Config)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		transport, peer := sipuatest.NewPipe()
 		peer.Timeout = 10 * time.Minute // fake time: longer than any timer under test
 		w := &world{T: t, Peer: peer, media: &sipuatest.Factory{}}
+		w.media.Hook = func(ctx context.Context, _ sipuatest.Verb, _ string) error {
+			slow := time.NewTimer(time.Duration(w.delay.Load()))
+			defer slow.Stop()
+			select {
+			case <-slow.C:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if w.fail.Load() {
+				return errors.New("the media was told to fail")
+			}
+			return nil
+		}
 		cfg := sipua.Config{
 			URI: "sip:1001@example.com", DisplayName: "Alice", Servers: []string{"wss://example.com/ws"},
 			Credentials: sipua.Credentials{Password: "secret"},
@@ -46,7 +100,55 @@ func play(t *testing.T, scenario func(w *world), change ...func(*sipua.Config)) 
 		w.ua = ua
 		defer ua.Close()
 		scenario(w)
+		require.NoError(t, ua.Close())
+		synctest.Wait()
+		w.promises()
 	})
+}
+
+// promises holds for every scenario.
+func (w *world) promises() {
+	w.Helper()
+	for _, e := range w.Ladder().Entries() {
+		if e.Direction != sipuatest.Out {
+			continue
+		}
+		head, _, _ := strings.Cut(e.Text, "\r\n\r\n")
+		for line := range strings.SplitSeq(head, "\r\n") {
+			require.NotContains(w, line, "\r", "a bare CR was sent")
+			require.NotContains(w, line, "\n", "a bare LF was sent")
+			require.NotContains(w, line, "\x00", "a NUL was sent")
+		}
+		require.NotContains(w, e.Text, "secret", "the password was sent")
+	}
+	for i, m := range w.media.All() {
+		require.Equal(w, 1, m.Closed(), "media %d is closed once", i)
+		for _, verb := range m.Log() {
+			require.NotContains(w, verb, "one caller at a time")
+			require.NotContains(w, verb, "in the state", "media %d was used in the wrong state", i)
+		}
+	}
+	for c, n := range w.ends() {
+		require.Equal(w, 1, n, "call %s ends once", c.ID())
+		require.Equal(w, sipua.Ended, c.State())
+	}
+	require.Empty(w, w.ua.Calls())
+}
+
+// ends counts the ends of every call that an event has told of.
+func (w *world) ends() map[*sipua.Call]int {
+	ends := map[*sipua.Call]int{}
+	for _, e := range w.events {
+		switch e := e.(type) {
+		case sipua.IncomingCall:
+			ends[e.Call] += 0
+		case sipua.CallStateChanged:
+			ends[e.Call] += 0
+		case sipua.CallEnded:
+			ends[e.Call]++
+		}
+	}
+	return ends
 }
 
 // begin runs a verb beside the test and returns what waits for its result.
@@ -57,12 +159,23 @@ func begin(verb func() error) (result func() error) {
 }
 
 // register plays a registration without a challenge.
-func (w *world) register() {
+func (w *world) register() (req *sip.Request) {
 	w.Helper()
 	done := begin(func() error { return w.ua.Register(w.Context()) })
-	req := w.ExpectRequest(w.T, "REGISTER")
+	req = w.ExpectRequest(w.T, "REGISTER")
 	w.Respond(req, 200, "OK", req.Contact())
 	require.NoError(w, done())
+	return req
+}
+
+// connect opens the connection without anything else: a registration that is
+// refused.
+func (w *world) connect() {
+	w.Helper()
+	done := begin(func() error { return w.ua.Register(w.Context()) })
+	w.Respond(w.ExpectRequest(w.T, "REGISTER"), 403, "Forbidden")
+	require.Error(w, done())
+	w.forget()
 }
 
 // answer is the other side's media.
@@ -73,16 +186,358 @@ func answer(t *testing.T, offer []byte) string {
 	return sdp
 }
 
+// offer is that of a new caller.
+func offer(t *testing.T) string {
+	t.Helper()
+	sdp, err := sipuatest.NewMedia(sipuatest.MediaOptions{}).CreateOffer(context.Background(), sipua.OfferOptions{})
+	require.NoError(t, err)
+	return sdp
+}
+
 // dial plays an outgoing call up to its ACK.
 func (w *world) dial() (call *sipua.Call, invite *sip.Request, ok *sip.Response) {
 	w.Helper()
+	k := w.outgoing()
+	return k.call, k.invite, k.ok
+}
+
+// talk is a call that has been answered, seen from both sides.
+type talk struct {
+	*world
+	call   *sipua.Call
+	invite *sip.Request
+	ok     *sip.Response
+	far    *sipuatest.Media // the other side's
+}
+
+// outgoing plays a call of ours up to its ACK.
+func (w *world) outgoing() *talk {
+	w.Helper()
+	k := &talk{world: w, far: sipuatest.NewMedia(sipuatest.MediaOptions{})}
+	k.call = w.callOut()
+	k.invite = w.ExpectRequest(w.T, "INVITE")
+	w.Respond(k.invite, 100, "Trying")
+	w.Respond(k.invite, 180, "Ringing")
+	k.ok = w.RespondSDP(k.invite, 200, "OK", k.answerTo(k.invite))
+	w.ExpectRequest(w.T, "ACK")
+	require.NoError(w, k.call.Answered(w.Context()))
+	return k
+}
+
+// callOut calls 1002.
+func (w *world) callOut() *sipua.Call {
+	w.Helper()
 	call, err := w.ua.Call("1002", sipua.CallOptions{})
 	require.NoError(w, err)
-	invite = w.ExpectRequest(w.T, "INVITE")
-	w.Respond(invite, 100, "Trying")
-	w.Respond(invite, 180, "Ringing")
-	ok = w.RespondSDP(invite, 200, "OK", answer(w.T, invite.Body()))
-	w.ExpectRequest(w.T, "ACK")
-	require.NoError(w, call.Answered(w.Context()))
-	return call, invite, ok
+	return call
 }
+
+// incoming plays a call to us up to its ACK.
+func (w *world) incoming() *talk {
+	w.Helper()
+	k := w.ring()
+	done := begin(func() error { return k.call.Accept(w.Context(), sipua.AcceptOptions{}) })
+	k.ok = w.ExpectResponse(w.T, 200)
+	require.NoError(w, done())
+	require.NoError(w, k.far.ApplyAnswer(w.Context(), string(k.ok.Body()), false))
+	k.ack(k.invite, k.ok)
+	synctest.Wait()
+	return k
+}
+
+// ring plays a call to us up to the 180, which stands in k.ok.
+func (w *world) ring(headers ...sip.Header) *talk {
+	w.Helper()
+	if !w.Connected() {
+		w.connect()
+	}
+	k := &talk{world: w, far: sipuatest.NewMedia(sipuatest.MediaOptions{})}
+	k.invite = w.NewRequest("INVITE", "sip:1001@example.com", headers...)
+	sdp, err := k.far.CreateOffer(w.Context(), sipua.OfferOptions{})
+	require.NoError(w, err)
+	sipuatest.SetSDP(k.invite, sdp)
+	k.arrive()
+	return k
+}
+
+// arrive sends k.invite and takes the 180.
+func (k *talk) arrive() {
+	k.Helper()
+	k.Send(k.invite)
+	k.ok = k.ExpectResponse(k.T, 180)
+	synctest.Wait()
+	calls := k.ua.Calls()
+	require.NotEmpty(k, calls)
+	k.call = calls[len(calls)-1]
+}
+
+// answerTo is the other side's answer to the offer in req.
+func (k *talk) answerTo(req *sip.Request) string {
+	k.Helper()
+	sdp, err := k.far.CreateAnswer(k.Context(), string(req.Body()), sipua.OfferOptions{})
+	require.NoError(k, err)
+	return sdp
+}
+
+// request sends a request of the other side inside the dialog.
+func (k *talk) request(method string, headers ...sip.Header) *sip.Request {
+	k.Helper()
+	req := k.NewInDialogRequest(method, k.invite, k.ok, headers...)
+	k.Send(req)
+	return req
+}
+
+// ack sends the ACK for a 2xx to an INVITE of the other side.
+func (k *talk) ack(invite *sip.Request, ok *sip.Response) {
+	k.Helper()
+	k.Send(k.NewInDialogRequest("ACK", invite, ok))
+}
+
+// reinvite sends a re-INVITE of the other side. Without sdp it has no offer.
+func (k *talk) reinvite(sdp string) *sip.Request {
+	k.Helper()
+	req := k.NewInDialogRequest("INVITE", k.invite, k.ok)
+	if sdp != "" {
+		sipuatest.SetSDP(req, sdp)
+	}
+	k.Send(req)
+	return req
+}
+
+// farOffer makes an offer of the other side.
+func (k *talk) farOffer(hold bool) string {
+	k.Helper()
+	sdp, err := k.far.CreateOffer(k.Context(), sipua.OfferOptions{Hold: hold})
+	require.NoError(k, err)
+	return sdp
+}
+
+// farHold plays a hold or resume of the other side up to its ACK, and returns
+// our 200.
+func (k *talk) farHold(hold bool) *sip.Response {
+	k.Helper()
+	re := k.reinvite(k.farOffer(hold))
+	ok := k.ExpectResponse(k.T, 200)
+	require.NoError(k, k.far.ApplyAnswer(k.Context(), string(ok.Body()), false))
+	k.ack(re, ok)
+	synctest.Wait()
+	return ok
+}
+
+// agree answers a re-INVITE of ours and takes the ACK.
+func (k *talk) agree(re *sip.Request) {
+	k.Helper()
+	k.RespondSDP(re, 200, "OK", k.answerTo(re))
+	k.ExpectRequest(k.T, "ACK")
+}
+
+// bye plays the end of a call by the other side.
+func (k *talk) bye() {
+	k.Helper()
+	k.request("BYE")
+	k.ExpectResponse(k.T, 200)
+	synctest.Wait()
+	require.Equal(k, sipua.Ended, k.call.State())
+}
+
+// hangup plays the end of an established call by us.
+func (k *talk) hangup() {
+	k.Helper()
+	done := begin(func() error { return k.call.Hangup(k.Context()) })
+	bye := k.ExpectRequest(k.T, "BYE")
+	k.inDialog(bye)
+	k.Respond(bye, 200, "OK")
+	require.NoError(k, done())
+}
+
+// inDialog demands that req of ours is inside the dialog: RFC 3261 section
+// 12.2.1.1.
+func (k *talk) inDialog(req *sip.Request) {
+	k.Helper()
+	ours, theirs := value(k.invite, "From"), value(k.ok, "To")
+	if k.call.Direction() == sipua.Incoming {
+		ours, theirs = theirs, ours
+	}
+	require.Equal(k, ours, value(req, "From"))
+	require.Equal(k, theirs, value(req, "To"))
+	require.Equal(k, k.call.ID(), req.CallID().Value())
+	require.Equal(k, "sip:peer@peer.invalid;transport=ws", req.Recipient.String())
+}
+
+// end waits for the end of a call and returns it.
+func (w *world) end(c *sipua.Call) sipua.CallEnded {
+	w.Helper()
+	end, err := c.Ended(w.Context())
+	require.NoError(w, err)
+	synctest.Wait()
+	return end
+}
+
+// alive proves that the user agent still registers and calls.
+func (w *world) alive() {
+	w.Helper()
+	w.register()
+	w.outgoing().bye()
+}
+
+// forget empties the record of events and the ladder.
+func (w *world) forget() {
+	synctest.Wait()
+	w.events = nil
+	w.Ladder().Reset()
+}
+
+// count the events of a type.
+func count[E sipua.Event](w *world) (n int) {
+	synctest.Wait()
+	for _, e := range w.events {
+		if _, ok := e.(E); ok {
+			n++
+		}
+	}
+	return n
+}
+
+// last returns the last event of a type.
+func last[E sipua.Event](w *world) E {
+	w.Helper()
+	synctest.Wait()
+	for i := len(w.events) - 1; i >= 0; i-- {
+		if e, ok := w.events[i].(E); ok {
+			return e
+		}
+	}
+	var none E
+	require.Failf(w, "missing event", "there is no %T among %v", none, w.story())
+	return none
+}
+
+// story tells the events since the last forget in short words.
+func (w *world) story() []string {
+	synctest.Wait()
+	var all []string
+	for _, e := range w.events {
+		all = append(all, tell(e))
+	}
+	return all
+}
+
+func tell(e sipua.Event) string {
+	switch e := e.(type) {
+	case sipua.Connected:
+		return "connected"
+	case sipua.Disconnected:
+		return fmt.Sprintf("disconnected %d", e.Code)
+	case sipua.Registered:
+		return fmt.Sprintf("registered %v", e.Expires)
+	case sipua.Unregistered:
+		return strings.TrimSpace("unregistered " + code(e.Err))
+	case sipua.IncomingCall:
+		return "incoming"
+	case sipua.ProtocolError:
+		return "protocol error"
+	case sipua.CallStateChanged:
+		return string(e.State)
+	case sipua.CallRinging:
+		if e.EarlyMedia {
+			return fmt.Sprintf("%d with media", e.Status)
+		}
+		return fmt.Sprint(e.Status)
+	case sipua.CallAnswered:
+		return "answered"
+	case sipua.CallHeld:
+		return "held by " + string(e.By)
+	case sipua.CallResumed:
+		return "resumed by " + string(e.By)
+	case sipua.CallEnded:
+		s := "end by " + string(e.By)
+		if e.Status != 0 {
+			s += fmt.Sprint(" ", e.Status)
+		}
+		return strings.TrimSpace(s + " " + code(e.Err))
+	}
+	return fmt.Sprintf("%T", e)
+}
+
+// code of an error, "" for none.
+func code(err error) string {
+	var e *sipua.Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &e):
+		return string(e.Code)
+	}
+	return "untyped " + err.Error()
+}
+
+// typed demands an *Error with this code and status.
+func typed(t testing.TB, err error, want sipua.Code, status int) *sipua.Error {
+	t.Helper()
+	var e *sipua.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, want, e.Code, "%v", err)
+	require.Equal(t, status, e.Status, "%v", err)
+	return e
+}
+
+// ladder compares what crossed the connection since the last forget:
+// "> INVITE" from the user agent, "< 200" to it, "= closed" for the connection
+// itself.
+func (w *world) ladder(want ...string) {
+	w.Helper()
+	synctest.Wait()
+	var got []string
+	for _, e := range w.Ladder().Entries() {
+		line, _, _ := strings.Cut(e.Text, "\r\n")
+		word, rest, _ := strings.Cut(line, " ")
+		if word == "SIP/2.0" {
+			word, _, _ = strings.Cut(rest, " ")
+		}
+		switch e.Direction {
+		case sipuatest.Out:
+			got = append(got, "> "+word)
+		case sipuatest.In:
+			got = append(got, "< "+word)
+		default:
+			got = append(got, "= "+word)
+		}
+	}
+	require.Equal(w, want, got)
+}
+
+// golden compares the ladder with a file of the repository's testdata.
+func (w *world) golden(name string) {
+	w.Helper()
+	synctest.Wait()
+	w.Ladder().Golden(w.T, "../../testdata/ladders/"+name)
+}
+
+// h makes a header.
+func h(name, value string) sip.Header { return sip.NewHeader(name, value) }
+
+// value of the first header of that name, "" when there is none.
+func value(m sip.Message, name string) string {
+	if hs := m.GetHeaders(name); len(hs) > 0 {
+		return hs[0].Value()
+	}
+	return ""
+}
+
+// values of all headers of that name.
+func values(m sip.Message, name string) []string {
+	var all []string
+	for _, h := range m.GetHeaders(name) {
+		all = append(all, h.Value())
+	}
+	return all
+}
+
+// tag is the tag parameter of a From or To header's value.
+func tag(value string) string {
+	_, after, _ := strings.Cut(value, ";tag=")
+	tag, _, _ := strings.Cut(after, ";")
+	return tag
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -32,6 +32,9 @@ func (ua *UserAgent) receive(conn Conn, data []byte) {
 		return // from a connection that is no longer ours
 	}
 	if keepAlive(data) {
+		if len(data) == 4 {
+			_ = conn.Write([]byte("\r\n")) // the end of the connection is told by Read
+		}
 		return
 	}
 	ua.trace(In, data)
@@ -43,11 +46,10 @@ func (ua *UserAgent) receive(conn Conn, data []byte) {
 	ua.layer.Receive(msg)
 }
 
-// keepAlive: RFC 5626 section 3.5.1 and RFC 7118 section 6: CRLF CRLF is a ping
-// that servers do not send and CRLF their pong. Nothing is to be answered by a
-// client.
+// keepAlive: RFC 5626 section 3.5.1: CRLF CRLF is a ping and CRLF its pong. By
+// the RFC clients ping; some servers do, and end the connection without a pong.
 func keepAlive(data []byte) bool {
-	return len(data) <= 4 && strings.Trim(string(data), "\r\n") == ""
+	return string(data) == "\r\n\r\n" || string(data) == "\r\n"
 }
 
 // unparsable answers a request that could not be read where that is possible
@@ -147,7 +149,7 @@ func unsupported(req *sip.Request) string {
 // receiveOptions tells what we can do (section 11.2).
 func (ua *UserAgent) receiveOptions(tx *transaction.Server) {
 	ua.respond(tx, sip.StatusOK, "OK",
-		sip.NewHeader("Allow", allow), sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Supported", ""))
+		sip.NewHeader("Allow", allow), sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Supported", "outbound"))
 }
 
 func (ua *UserAgent) receiveInDialog(req *sip.Request, tx *transaction.Server) {
@@ -184,7 +186,8 @@ func (ua *UserAgent) receiveCancel(req *sip.Request, tx *transaction.Server) {
 }
 
 func (ua *UserAgent) receiveAck(req *sip.Request) {
-	if call := ua.dialogs[dialogOf(req)]; call != nil {
+	id := dialogOf(req)
+	if call := ua.dialogs[id]; call != nil && call.dialog != nil && call.dialog.ID == id {
 		call.acknowledged(req)
 	}
 	// Any other ACK belongs to a call that is over; nothing answers an ACK.

@@ -17,7 +17,8 @@ import (
 // one offer is open at a time (RFC 3264 section 4).
 type wish struct {
 	hold  bool
-	tries int // after a 491
+	begun bool // its offer is open, or it waits after a 491
+	tries int  // after a 491
 	end   func(error)
 }
 
@@ -50,13 +51,15 @@ func (c *Call) nextWish() {
 		return
 	}
 	w := c.wishes[0]
-	if w.hold == c.localHold {
+	switch {
+	case w.begun:
+		return
+	case w.hold == c.localHold:
 		c.wishEnded(w, nil)
 		return
 	}
-	if c.exchange.Do(offer.OfferOut) != nil {
-		return
-	}
+	w.begun = true
+	_ = c.exchange.Do(offer.OfferOut) // allowed: it is stable
 	c.media.run(func(ctx context.Context, m Media) (string, error) {
 		return m.CreateOffer(ctx, OfferOptions{Hold: w.hold})
 	}, func(sdp string, err error) {
@@ -153,19 +156,24 @@ func (c *Call) reinviteFailed(w *wish, res *sip.Response, err error) {
 		c.finishGone(asError("call", CodeInternal, err))
 		return
 	}
+	// The offer is off the table; an offer of the other side may follow at once, and
+	// its answer follows the rollback in the media's queue.
+	_ = c.exchange.Do(offer.Withdraw)
+	again := res != nil && res.StatusCode == sip.StatusRequestPending && w.tries < maxGlares
+	if again {
+		w.tries++
+		c.ua.after(c.glareWait(), func() {
+			w.begun = false
+			c.nextWish()
+		})
+	}
 	c.media.run(func(ctx context.Context, m Media) (string, error) { return "", m.Rollback(ctx) },
 		func(_ string, rollback error) {
-			if c.state != Established {
-				return
-			}
-			_ = c.exchange.Do(offer.Withdraw)
 			switch {
+			case c.state != Established:
 			case rollback != nil:
 				c.handle(onMediaFailed, &callEvent{err: rollback})
-			case res != nil && res.StatusCode == sip.StatusRequestPending && w.tries < maxGlares:
-				w.tries++
-				c.ua.after(c.glareWait(), c.nextWish)
-			default:
+			case !again:
 				c.wishEnded(w, err)
 			}
 		})
@@ -193,8 +201,7 @@ func gone(res *sip.Response, err error) bool {
 }
 
 func (c *Call) finishGone(err *Error) {
-	c.state = Ended
-	c.publish()
+	c.enter(Ended)
 	c.finish(CallEnded{By: System, Status: err.Status, Reason: err.Reason, Err: err})
 	c.sendBye(c.dialog, c.hungUp)
 }
@@ -204,13 +211,10 @@ func (c *Call) reinvited(req *sip.Request, tx *transaction.Server) {
 	refuse := func(status int, reason string, headers ...sip.Header) { c.ua.respond(tx, status, reason, headers...) }
 	sdp, problem := sessionOf(req)
 	switch {
-	case c.state != Established && c.state != Accepted && c.state != Canceling:
-		refuse(sip.StatusRequestPending, "Request Pending")
+	case c.exchange.State() == offer.LocalOffer && c.state != Accepted:
+		refuse(sip.StatusRequestPending, "Request Pending") // glare, or our own INVITE is not answered yet
 		return
-	case c.exchange.State() == offer.LocalOffer:
-		refuse(sip.StatusRequestPending, "Request Pending") // glare
-		return
-	case c.exchange.State() == offer.RemoteOffer || c.state != Established:
+	case c.state != Established || c.exchange.State() != offer.Stable:
 		refuse(sip.StatusInternalServerError, "Server Internal Error", sip.NewHeader("Retry-After", strconv.Itoa(rand.IntN(11))))
 		return
 	case problem != 0:

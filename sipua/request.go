@@ -2,6 +2,8 @@ package sipua
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -80,7 +82,7 @@ func transactionError(err error) error {
 // challenged answers a challenge (section 22.2 and 22.3) with the same request,
 // a new transaction and the next sequence number.
 func (x *exchange) challenged(res *sip.Response) {
-	headers, err := x.auth.answer(x.ua.cfg.Credentials, x.tx.Request, res)
+	headers, err := x.auth.answer(x.ua.credentials(), x.tx.Request, res)
 	if err != nil {
 		x.handler(nil, err)
 		return
@@ -115,14 +117,15 @@ func reasonOf(res *sip.Response) string {
 	return clean(res.Reason, 200)
 }
 
-// clean drops control characters from text of the network and bounds it.
+// clean drops control characters, and those that change the order in which text
+// is read, from text of the network, and bounds it.
 func clean(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == 0xfffd {
+		if unicode.IsControl(r) || r == 0x2028 || r == 0x2029 || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 || r == utf8.RuneError {
 			return -1
 		}
 		return r
-	}, strings.ToValidUTF8(s, ""))
+	}, s)
 	if r := []rune(s); len(r) > limit {
 		s = string(r[:limit]) + "…"
 	}

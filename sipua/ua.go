@@ -19,8 +19,11 @@ import (
 // takes calls. Its methods may be called from any goroutine, event listeners
 // included.
 type UserAgent struct {
-	cfg Config
+	cfg Config // without the secrets
 	aor sip.Uri
+	// credentials returns the secrets. In a function they cannot be printed with
+	// the user agent by accident.
+	credentials func() Credentials
 
 	ctx    context.Context // ends with Close: dialling and media stop
 	cancel context.CancelFunc
@@ -46,7 +49,7 @@ type UserAgent struct {
 // wrong) and does not touch the network: Register and Call connect when needed.
 // Close or Shutdown it when done.
 func New(cfg Config) (*UserAgent, error) {
-	cfg, aor, err := cfg.withDefaults()
+	aor, err := cfg.check()
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +58,9 @@ func New(cfg Config) (*UserAgent, error) {
 		owner: newQueue(), events: newQueue(),
 		dialogs: map[dialog.ID]*Call{},
 	}
+	secrets := cfg.Credentials
+	ua.credentials = func() Credentials { return secrets }
+	ua.cfg.Credentials = Credentials{Username: secrets.Username}
 	ua.ctx, ua.cancel = context.WithCancel(context.Background())
 	ua.layer = transaction.New(transaction.Config{
 		Send:      ua.send,

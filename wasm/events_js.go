@@ -10,33 +10,42 @@ func (p *port) event(a *agent, e sipua.Event) {
 	onCall := func(c *sipua.Call, kind string, payload map[string]any) { p.emit(p.handleOf(c, a), kind, payload) }
 	switch e := e.(type) {
 	case sipua.Connected:
-		p.emit(a.handle, "connected", map[string]any{"server": e.Server})
+		p.emit(a.handle, "connected", object("server", e.Server))
 	case sipua.Disconnected:
-		p.emit(a.handle, "disconnected", withError(map[string]any{"server": e.Server, "code": e.Code, "reason": e.Reason}, e.Err))
+		p.emit(a.handle, "disconnected", withError(object("server", e.Server, "code", e.Code, "reason", e.Reason), e.Err))
 	case sipua.Registered:
-		p.emit(a.handle, "registered", map[string]any{"expires": e.Expires.Seconds()})
+		p.emit(a.handle, "registered", object("expires", e.Expires.Seconds()))
 	case sipua.Unregistered:
-		p.emit(a.handle, "unregistered", withError(map[string]any{}, e.Err))
+		p.emit(a.handle, "unregistered", withError(object(), e.Err))
 	case sipua.ProtocolError:
-		p.emit(a.handle, "protocolError", withError(map[string]any{}, e.Err))
+		p.emit(a.handle, "protocolError", withError(object(), e.Err))
 	case sipua.IncomingCall:
 		o := callObject(e.Call)
 		o["call"] = p.handleOf(e.Call, a)
 		p.emit(a.handle, "incoming", o)
 	case sipua.CallStateChanged:
-		onCall(e.Call, "state", map[string]any{"state": string(e.State)})
+		onCall(e.Call, "state", object("state", string(e.State)))
 	case sipua.CallRinging:
-		onCall(e.Call, "ringing", map[string]any{"status": e.Status, "reason": e.Reason, "earlyMedia": e.EarlyMedia})
+		onCall(e.Call, "ringing", object("status", e.Status, "reason", e.Reason, "earlyMedia", e.EarlyMedia))
 	case sipua.CallAnswered:
-		onCall(e.Call, "answered", map[string]any{})
+		onCall(e.Call, "answered", object())
 	case sipua.CallHeld:
-		onCall(e.Call, "held", map[string]any{"by": string(e.By)})
+		onCall(e.Call, "held", object("by", string(e.By)))
 	case sipua.CallResumed:
-		onCall(e.Call, "resumed", map[string]any{"by": string(e.By)})
+		onCall(e.Call, "resumed", object("by", string(e.By)))
 	case sipua.CallEnded:
-		onCall(e.Call, "ended", withError(map[string]any{"by": string(e.By), "status": e.Status, "reason": e.Reason}, e.Err))
+		onCall(e.Call, "ended", withError(object("by", string(e.By), "status", e.Status, "reason", e.Reason), e.Err))
 		p.forget(e.Call)
 	}
+}
+
+// object makes a payload of names and values.
+func object(fields ...any) map[string]any {
+	o := make(map[string]any, len(fields)/2)
+	for i := 0; i < len(fields); i += 2 {
+		o[fields[i].(string)] = fields[i+1]
+	}
+	return o
 }
 
 func withError(o map[string]any, err error) map[string]any {
@@ -53,7 +62,7 @@ func (p *port) trace(a *agent, on bool) {
 	switch {
 	case on && a.stopTrace == nil:
 		a.stopTrace = a.ua.Trace(func(m sipua.TraceMessage) {
-			p.emit(a.handle, "trace", map[string]any{"time": m.Time.UnixMilli(), "direction": string(m.Direction), "server": m.Server, "text": m.Text})
+			p.emit(a.handle, "trace", object("time", m.Time.UnixMilli(), "direction", string(m.Direction), "server", m.Server, "text", m.Text))
 		})
 	case !on && a.stopTrace != nil:
 		a.stopTrace()

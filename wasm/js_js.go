@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"syscall/js"
 )
 
@@ -14,14 +15,28 @@ func try(f func() js.Value) (v js.Value, err error) {
 		switch r := recover().(type) {
 		case nil:
 		case js.Error:
+			err = thrown(r.Value)
+		case *js.ValueError: // a method of something that is no object
 			err = r
-		case *js.ValueError: // a method of something that is not what it should be
-			err = r
+		case string: // an object without that method
+			if !strings.HasPrefix(r, "syscall/js: ") {
+				panic(r)
+			}
+			err = errors.New(r)
 		default:
 			panic(r)
 		}
 	}()
 	return f(), nil
+}
+
+// thrown makes an error of what JavaScript threw, which may be anything; js.Error
+// can name objects only.
+func thrown(v js.Value) error {
+	if isObject(v) {
+		return js.Error{Value: v}
+	}
+	return errors.New("JavaScript threw " + v.String())
 }
 
 // await waits for a promise to settle. When ctx ends first, late (which may be
@@ -47,7 +62,7 @@ func await(ctx context.Context, promise js.Value, late func(js.Value)) (js.Value
 		}
 	}
 	fulfilled = js.FuncOf(func(_ js.Value, args []js.Value) any { settle(settled{value: first(args)}); return nil })
-	rejected = js.FuncOf(func(_ js.Value, args []js.Value) any { settle(settled{err: js.Error{Value: first(args)}}); return nil })
+	rejected = js.FuncOf(func(_ js.Value, args []js.Value) any { settle(settled{err: thrown(first(args))}); return nil })
 	promise.Call("then", fulfilled, rejected)
 	select {
 	case s := <-result:

@@ -102,10 +102,9 @@ var callOps = map[string]func(context.Context, *sipua.Call, js.Value) (any, erro
 	"reject": func(ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
 		return nil, c.Reject(ctx, int(number(args, "status", 486)))
 	},
-	"hangup":   func(ctx context.Context, c *sipua.Call, _ js.Value) (any, error) { return nil, c.Hangup(ctx) },
-	"answered": func(ctx context.Context, c *sipua.Call, _ js.Value) (any, error) { return nil, c.Answered(ctx) },
-	"hold":     func(ctx context.Context, c *sipua.Call, _ js.Value) (any, error) { return nil, c.Hold(ctx) },
-	"resume":   func(ctx context.Context, c *sipua.Call, _ js.Value) (any, error) { return nil, c.Resume(ctx) },
+	"hangup": func(ctx context.Context, c *sipua.Call, _ js.Value) (any, error) { return nil, c.Hangup(ctx) },
+	"hold":   func(ctx context.Context, c *sipua.Call, _ js.Value) (any, error) { return nil, c.Hold(ctx) },
+	"resume": func(ctx context.Context, c *sipua.Call, _ js.Value) (any, error) { return nil, c.Resume(ctx) },
 	"mute": func(ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
 		return nil, c.Mute(ctx, args.Get("mute").Truthy())
 	},

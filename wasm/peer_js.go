@@ -12,13 +12,14 @@ import (
 
 // peer is the sipua.Media over the page's RTCPeerConnection.
 type peer struct {
-	pc      js.Value
-	stream  js.Value // local sound
-	own     bool     // we asked for stream, so we stop it
-	gather  time.Duration
-	muted   bool
-	held    bool
-	wasHeld bool // before the offer that is open
+	pc       js.Value
+	stream   js.Value // local sound
+	own      bool     // we asked for stream, so we stop it
+	gather   time.Duration
+	muted    bool
+	held     bool
+	wasHeld  bool       // before the offer that is open
+	silenced []js.Value // tracks that sounded before mute or hold
 }
 
 // mediaOptions is what the page gave for one call; every field may be missing.
@@ -39,7 +40,11 @@ func readMediaOptions(v js.Value) mediaOptions {
 // both as soon as they exist.
 func newPeer(ctx context.Context, host js.Value, o mediaOptions, iceServers js.Value, gather time.Duration, found func(pc, stream js.Value)) (*peer, error) {
 	p := &peer{stream: o.stream, gather: gather}
-	if !isObject(p.stream) {
+	if isObject(p.stream) {
+		if p.stream.Get("getTracks").Type() != js.TypeFunction || p.stream.Get("getAudioTracks").Type() != js.TypeFunction {
+			return nil, &sipua.Error{Code: sipua.CodeInvalidArgument, Reason: "media.stream is not a MediaStream"}
+		}
+	} else {
 		var err error
 		if p.stream, err = microphone(ctx, host, o.constraints); err != nil {
 			return nil, err
@@ -127,9 +132,11 @@ func (p *peer) CreateAnswer(ctx context.Context, offer string, o sipua.OfferOpti
 	if _, err := awaitCall(ctx, p.pc, "setRemoteDescription", description("offer", offer)); err != nil {
 		return "", err
 	}
+	p.wasHeld = p.held
 	p.hold(o.Hold)
 	if err := p.describe(ctx, "createAnswer"); err != nil {
 		_, rollback := awaitCall(ctx, p.pc, "setRemoteDescription", map[string]any{"type": "rollback"})
+		p.hold(p.wasHeld)
 		return "", errors.Join(err, rollback)
 	}
 	return p.gathered(ctx)
@@ -167,11 +174,23 @@ func (p *peer) hold(on bool) {
 	}
 }
 
-// silence lets the local tracks sound or not.
+// silence lets the local tracks sound or not. Only those that it silenced itself
+// sound again: the page may have switched one off.
 func (p *peer) silence() {
+	silent := p.muted || p.held
+	if !silent {
+		for _, track := range p.silenced {
+			track.Set("enabled", true)
+		}
+		p.silenced = nil
+		return
+	}
 	tracks := p.stream.Call("getAudioTracks")
 	for i := range tracks.Length() {
-		tracks.Index(i).Set("enabled", !p.muted && !p.held)
+		if track := tracks.Index(i); track.Get("enabled").Truthy() {
+			track.Set("enabled", false)
+			p.silenced = append(p.silenced, track)
+		}
 	}
 }
 

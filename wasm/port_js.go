@@ -52,14 +52,22 @@ func serve(host js.Value) {
 		agents: map[int]*agent{}, calls: map[int]*sipua.Call{},
 		handles: map[*sipua.Call]int{},
 	}
-	call := js.FuncOf(func(_ js.Value, a []js.Value) any { // lives as long as the program
-		p.mu.Lock()
-		p.queue = append(p.queue, request{op: a[0].String(), handle: a[1].Int(), args: a[2], resolve: a[3], reject: a[4]})
-		p.mu.Unlock()
+	// Both callbacks live as long as the program. Go runs inside a callback until
+	// nothing can run any more: the work waits for a microtask of its own, so that
+	// call returns first and the page can listen before anything happens.
+	work := js.FuncOf(func(js.Value, []js.Value) any {
 		select {
 		case p.wake <- struct{}{}:
 		default:
 		}
+		return nil
+	})
+	soon := js.Global().Get("Promise").Call("resolve")
+	call := js.FuncOf(func(_ js.Value, a []js.Value) any {
+		p.mu.Lock()
+		p.queue = append(p.queue, request{op: a[0].String(), handle: a[1].Int(), args: a[2], resolve: a[3], reject: a[4]})
+		p.mu.Unlock()
+		soon.Call("then", work)
 		return nil
 	})
 	host.Call("ready", map[string]any{"version": sipua.Version, "call": call})
@@ -86,6 +94,9 @@ func (p *port) start(r request) {
 		if err != nil {
 			r.reject.Invoke(errorObject(err))
 			return
+		}
+		if v == nil {
+			v = js.Undefined()
 		}
 		r.resolve.Invoke(v)
 	}()

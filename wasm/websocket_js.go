@@ -20,6 +20,8 @@ const (
 	// maxUnread bounds what arrives faster than it is worked off: a page cannot
 	// make the browser stop reading.
 	maxUnread = 16 << 20
+	// overhead is what keeping a message costs besides its bytes.
+	overhead = 64
 )
 
 // Dial implements sipua.Transport. When ctx ends first, the socket is closed
@@ -83,7 +85,7 @@ func (c *socket) arrived(data js.Value) {
 	c.mu.Lock()
 	c.unread = append(c.unread, message)
 	c.bytes += len(message)
-	flood := c.bytes > maxUnread
+	flood := c.bytes > maxUnread || len(c.unread) > maxUnread/overhead
 	c.mu.Unlock()
 	c.signal()
 	if flood {
@@ -168,10 +170,10 @@ func (c *socket) Write(message []byte) error {
 // other code is left out. The closing handshake is not waited for.
 func (c *socket) Close(code int, reason string) {
 	c.closed(&sipua.CloseError{Code: code, Reason: reason})
-	_, _ = try(func() js.Value { // closing twice does nothing
-		if code == 1000 || code >= 3000 && code < 5000 {
-			return c.ws.Call("close", code, reason)
+	if code == 1000 || code >= 3000 && code < 5000 {
+		if _, err := try(func() js.Value { return c.ws.Call("close", code, reason) }); err == nil {
+			return
 		}
-		return c.ws.Call("close")
-	})
+	}
+	_, _ = try(func() js.Value { return c.ws.Call("close") }) // the reason was too long, or the code not ours
 }

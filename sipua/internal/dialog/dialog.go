@@ -5,6 +5,8 @@ package dialog
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -42,6 +44,7 @@ type Dialog struct {
 	RemoteTarget sip.Uri   // Contact of the other side
 	RouteSet     []sip.Uri // in the order in which requests traverse it
 
+	caller    bool
 	localSeq  uint32
 	remoteSeq uint32
 	hasRemote bool // remoteSeq is set
@@ -57,17 +60,14 @@ var ErrNoContact = errors.New("the peer's message has no usable Contact, so that
 func NewUAC(req *sip.Request, res *sip.Response) (*Dialog, error) {
 	d := &Dialog{
 		ID:         ID{message.CallID(req), message.FromTag(req), message.ToTag(res)},
-		Local:      req.From().Address,
-		Remote:     req.To().Address,
+		Local:      *req.From().Address.Clone(),
+		Remote:     *req.To().Address.Clone(),
 		LocalName:  req.From().DisplayName,
 		RemoteName: req.To().DisplayName,
+		caller:     true,
 		localSeq:   req.CSeq().SeqNo,
 	}
-	// The route set is the Record-Route in reverse order.
-	routes := recordRoutes(res)
-	for i := len(routes) - 1; i >= 0; i-- {
-		d.RouteSet = append(d.RouteSet, routes[i])
-	}
+	d.routeBack(res)
 	d.confirm(res.StatusCode)
 	if !d.Refresh(res) {
 		d.RemoteTarget = req.Recipient // the best guess, for the ACK and BYE that end it
@@ -81,8 +81,8 @@ func NewUAC(req *sip.Request, res *sip.Response) (*Dialog, error) {
 func NewUAS(req *sip.Request, localTag string) (*Dialog, error) {
 	d := &Dialog{
 		ID:         ID{message.CallID(req), localTag, message.FromTag(req)},
-		Local:      req.To().Address,
-		Remote:     req.From().Address,
+		Local:      *req.To().Address.Clone(),
+		Remote:     *req.From().Address.Clone(),
 		LocalName:  req.To().DisplayName,
 		RemoteName: req.From().DisplayName,
 		RouteSet:   recordRoutes(req),
@@ -108,19 +108,24 @@ func recordRoutes(msg sip.Message) []sip.Uri {
 	return routes
 }
 
-// Confirm takes the response of a dialog-forming request that came later than
-// the one that made the dialog: a 2xx confirms it, sets the remote target and,
-// for the caller, the route set anew (section 13.2.2.4).
+// Confirm takes a later response of the request that made the dialog: a 2xx
+// confirms it. For the caller it is the other side's response, which also brings
+// the remote target and, with the 2xx, the route set anew (section 13.2.2.4).
+// For the callee it is its own, which says nothing about the caller.
 func (d *Dialog) Confirm(res *sip.Response) {
-	if d.State == Early && res.StatusCode >= 200 && res.StatusCode < 300 {
-		d.RouteSet = nil
-		routes := recordRoutes(res)
-		for i := len(routes) - 1; i >= 0; i-- {
-			d.RouteSet = append(d.RouteSet, routes[i])
+	if d.caller {
+		if d.State == Early && res.IsSuccess() {
+			d.routeBack(res)
 		}
+		d.Refresh(res)
 	}
 	d.confirm(res.StatusCode)
-	d.Refresh(res)
+}
+
+// routeBack takes the route set of the caller: the Record-Route in reverse order.
+func (d *Dialog) routeBack(res *sip.Response) {
+	d.RouteSet = recordRoutes(res)
+	slices.Reverse(d.RouteSet)
 }
 
 func (d *Dialog) confirm(status int) {
@@ -155,15 +160,13 @@ func (d *Dialog) Request(method sip.RequestMethod) *sip.Request {
 func (d *Dialog) Ack(seq uint32) *sip.Request { return d.request(sip.ACK, seq) }
 
 func (d *Dialog) request(method sip.RequestMethod, seq uint32) *sip.Request {
-	target, routes := *d.RemoteTarget.Clone(), d.RouteSet
-	target.Headers = nil // section 19.1.5: not part of a Request-URI
+	target, routes := &d.RemoteTarget, d.RouteSet
 	if len(routes) > 0 && !loose(routes[0]) {
 		// A strict router (RFC 2543): it becomes the Request-URI and the target the
 		// last Route.
-		target, routes = *routes[0].Clone(), append(append([]sip.Uri(nil), routes[1:]...), target)
-		target.Headers = nil
+		target, routes = &routes[0], append(slices.Clone(routes[1:]), *target)
 	}
-	req := sip.NewRequest(method, target)
+	req := sip.NewRequest(method, *requestURI(target))
 	for i := range routes {
 		req.AppendHeader(&sip.RouteHeader{Address: *routes[i].Clone()})
 	}
@@ -181,6 +184,15 @@ func (d *Dialog) request(method sip.RequestMethod, seq uint32) *sip.Request {
 	req.AppendHeader(&callID)
 	message.CSeq(req, seq)
 	return req
+}
+
+// requestURI takes out of a URI what may not stand in a Request-URI: headers and
+// the method parameter (section 19.1.1, table 1).
+func requestURI(uri *sip.Uri) *sip.Uri {
+	uri = uri.Clone()
+	uri.Headers = nil
+	uri.UriParams = slices.DeleteFunc(uri.UriParams, func(kv sip.HeaderKV) bool { return strings.EqualFold(kv.K, "method") })
+	return uri
 }
 
 func loose(uri sip.Uri) bool {

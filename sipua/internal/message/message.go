@@ -178,6 +178,10 @@ func ParseURI(s string) (uri sip.Uri, err error) {
 		return uri, errors.New("a URI has no spaces, quotes or angle brackets")
 	}
 	err = sip.ParseUri(s, &uri)
+	mendParams(uri.UriParams)
+	if err == nil && !reachable(&uri) {
+		err = errors.New("no host, or no such port")
+	}
 	return uri, err
 }
 

@@ -1,142 +1,176 @@
 package message
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const masked = "[hidden]"
 
 // Redact returns a message as text in which no secret is left: digest
-// responses, bearer and basic credentials, passwords in URIs and SDES keys.
-// What arrives as garbage is treated line by line in the same way.
+// responses, bearer and basic credentials, passwords in URIs and keys of SDES.
+// What arrives as garbage is treated in the same way. A line stays a line.
 func Redact(text string) string {
 	lines := strings.Split(text, "\n")
-	credentials := false
-	for i, line := range lines {
-		if credentials && (strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t")) {
-			lines[i] = " " + masked // a folded header: what is hidden may stand here
-			continue
+	for i := 0; i < len(lines); {
+		n := 1 // lines of this header, folds included
+		for i+n < len(lines) && (strings.HasPrefix(lines[i+n], " ") || strings.HasPrefix(lines[i+n], "\t")) {
+			n++
 		}
-		name, value, ok := strings.Cut(line, ":")
-		credentials = ok && isCredentials(strings.TrimSpace(name))
-		switch {
-		case credentials:
-			lines[i] = name + ":" + redactCredentials(value)
-		case strings.HasPrefix(line, "a=crypto:"): // RFC 4568: the key follows "inline:"
-			lines[i] = maskAfter(line, "inline:", " |;\r")
-		default:
-			lines[i] = MaskURI(line)
-		}
+		redactHeader(lines[i : i+n])
+		i += n
 	}
 	return strings.Join(lines, "\n")
 }
 
-func isCredentials(name string) bool {
-	for _, n := range []string{"Authorization", "Proxy-Authorization", "Authentication-Info", "Proxy-Authentication-Info"} {
-		if strings.EqualFold(name, n) {
-			return true
-		}
+// redactHeader redacts one header in place. Credentials that are folded come out
+// in the first line, since a secret may begin in one line and end in another.
+func redactHeader(lines []string) {
+	var joined strings.Builder
+	for _, line := range lines {
+		joined.WriteString(strings.TrimSuffix(line, "\r"))
 	}
-	return false
+	whole := joined.String()
+	name, value, _ := strings.Cut(whole, ":")
+	credentials := true
+	switch asciiLower(strings.TrimSpace(name)) {
+	case "authorization", "proxy-authorization":
+		whole = name + ": " + redactCredentials(value)
+	case "authentication-info", "proxy-authentication-info":
+		whole = name + ": " + redactParams(value)
+	default:
+		credentials = false
+	}
+	for i, line := range lines {
+		line, end := strings.CutSuffix(line, "\r")
+		switch {
+		case credentials && i == 0:
+			line = whole
+		case credentials:
+			line = " "
+		default:
+			line = redactLine(line)
+		}
+		if end {
+			line += "\r"
+		}
+		lines[i] = line
+	}
 }
 
-// redactCredentials keeps what helps to find a fault (realm, nonce, uri,
-// algorithm) and hides what proves the identity.
+// redactLine hides the keys of session descriptions (RFC 4568: a=crypto, RFC
+// 4567: a=key-mgmt, RFC 4566: k=) and the passwords of URIs.
+func redactLine(line string) string {
+	for _, key := range []string{"a=crypto:", "a=key-mgmt:", "k="} {
+		if strings.HasPrefix(asciiLower(line), key) {
+			return line[:len(key)] + masked
+		}
+	}
+	return MaskURI(line)
+}
+
+// redactCredentials keeps the scheme; of any but Digest nothing else.
 func redactCredentials(value string) string {
-	end := ""
-	if strings.HasSuffix(value, "\r") {
-		value, end = value[:len(value)-1], "\r"
+	value = strings.TrimSpace(value)
+	i := strings.IndexAny(value, " \t")
+	switch {
+	case i < 0:
+		return masked
+	case asciiLower(value[:i]) == "digest":
+		return value[:i] + " " + redactParams(value[i:])
+	case strings.ContainsAny(value[:i], `="`):
+		return masked
 	}
-	scheme, rest, _ := strings.Cut(strings.TrimSpace(value), " ")
-	if strings.Contains(scheme, "=") { // Authentication-Info has no scheme
-		scheme, rest = "", strings.TrimSpace(value)
-	} else if !strings.EqualFold(scheme, "Digest") {
-		return " " + scheme + " " + masked + end
-	}
-	out := " " + strings.TrimSpace(scheme+" "+rest)
-	for _, p := range []string{"response", "cnonce", "rspauth", "nextnonce"} {
-		out = maskParam(out, p)
-	}
-	return out + end
+	return value[:i] + " " + masked
 }
 
-// maskParam hides the value of every parameter called name.
-func maskParam(s, name string) string {
-	lower, from := strings.ToLower(s), 0
-	for {
-		i := strings.Index(lower[from:], name)
-		if i < 0 {
-			return s
+// harmless are the digest parameters that help to find a fault and prove nothing.
+// Whatever else there is, is hidden.
+var harmless = []string{"username", "realm", "nonce", "uri", "algorithm", "opaque", "qop", "nc", "userhash", "stale"}
+
+func redactParams(s string) string {
+	var out []string
+	for _, part := range SplitQuoted(s, ",;") {
+		name, value, ok := strings.Cut(part, "=")
+		name = strings.TrimSpace(name)
+		switch {
+		case ok && slices.Contains(harmless, asciiLower(name)):
+			out = append(out, name+"="+MaskURI(strings.TrimSpace(value)))
+		case ok && isToken(name):
+			out = append(out, name+`="`+masked+`"`)
+		case name != "":
+			out = append(out, masked)
 		}
-		i += from
-		from = i + len(name)
-		if i > 0 && !strings.ContainsRune(", \t", rune(s[i-1])) {
-			continue // the end of another word
-		}
-		j := from
-		for j < len(s) && (s[j] == ' ' || s[j] == '\t') {
-			j++
-		}
-		if j >= len(s) || s[j] != '=' {
-			continue
-		}
-		j++
-		for j < len(s) && (s[j] == ' ' || s[j] == '\t') {
-			j++
-		}
-		end := j
-		if end < len(s) && s[end] == '"' {
-			for end++; end < len(s) && s[end] != '"'; end++ {
-				if s[end] == '\\' {
-					end++
-				}
-			}
-			end = min(end+1, len(s))
-		} else {
-			for end < len(s) && s[end] != ',' && s[end] != ' ' {
-				end++
-			}
-		}
-		s = s[:j] + `"` + masked + `"` + s[end:]
-		lower = strings.ToLower(s)
-		from = j + len(masked) + 2
 	}
+	return strings.Join(out, ", ")
 }
 
-func maskAfter(line, start, ends string) string {
-	i := strings.Index(line, start)
-	if i < 0 {
-		return line
+// SplitQuoted splits s at each of seps that does not stand in a quoted-string.
+func SplitQuoted(s, seps string) []string {
+	var parts []string
+	start, quoted := 0, false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && strings.IndexByte(seps, c) >= 0:
+			parts = append(parts, s[start:i])
+			start = i + 1
+		}
 	}
-	i += len(start)
-	j := strings.IndexAny(line[i:], ends)
-	if j < 0 {
-		return line[:i] + masked
+	return append(parts, s[start:])
+}
+
+func isToken(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r != '-' && r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }) < 0
+}
+
+// asciiLower keeps the length of s, which strings.ToLower does not, so that an
+// index into it is one into s.
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c | 0x20
+		}
 	}
-	return line[:i] + masked + line[i+j:]
+	return string(b)
 }
 
 // MaskURI hides the password part of every SIP URI in s (RFC 3261 section
-// 19.1.1 allows "sip:user:password@host" and recommends against it).
+// 19.1.1 allows "sip:user:password@host" and recommends against it). In doubt it
+// hides too much.
 func MaskURI(s string) string {
-	for _, scheme := range []string{"sip:", "sips:"} {
-		from := 0
-		for {
-			i := strings.Index(strings.ToLower(s[from:]), scheme)
-			if i < 0 {
-				break
-			}
-			start := from + i + len(scheme)
-			from = start
-			end := start + strings.IndexAny(s[start:]+">", "> \t\r,\"")
-			at := strings.IndexByte(s[start:end], '@')
-			if at < 0 {
-				continue
-			}
-			colon := strings.IndexByte(s[start:start+at], ':')
-			if colon < 0 {
-				continue
-			}
-			s = s[:start+colon+1] + masked + s[start+at:]
+	lower := asciiLower(s)
+	var b strings.Builder
+	done := 0 // s up to here is in b
+	for from := 0; ; {
+		i := strings.Index(lower[from:], "sip")
+		if i < 0 {
+			break
 		}
+		from += i + len("sip")
+		from += len(lower[from:]) - len(strings.TrimPrefix(lower[from:], "s"))
+		if from >= len(s) || s[from] != ':' {
+			continue
+		}
+		from++
+		end := len(s)
+		if n := strings.IndexAny(s[from:], "> \t\r\n\""); n >= 0 {
+			end = from + n
+		}
+		if next := strings.Index(lower[from:end], ",sip"); next >= 0 {
+			end = from + next
+		}
+		at := strings.LastIndexByte(s[from:end], '@')
+		if colon := strings.IndexByte(s[from:from+max(at, 0)], ':'); colon >= 0 {
+			b.WriteString(s[done:from+colon+1] + masked)
+			done = from + at
+		}
+		from = end
 	}
-	return s
+	b.WriteString(s[done:])
+	return b.String()
 }

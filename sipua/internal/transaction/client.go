@@ -34,7 +34,7 @@ func (l *Layer) Request(req *sip.Request, handler func(*sip.Response, error)) *C
 	if req.Method == sip.INVITE {
 		tx.table, tx.state = inviteClient, Calling
 	}
-	tx.key = key{branch: message.Branch(req), method: req.Method}
+	tx.key = clientKey(req)
 	l.clients[tx.key] = tx
 	if err := l.cfg.Send(req); err != nil {
 		tx.err = err

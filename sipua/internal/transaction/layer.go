@@ -3,6 +3,8 @@ package transaction
 import (
 	"errors"
 	"maps"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -53,6 +55,7 @@ type Layer struct {
 type key struct {
 	branch, sentBy string
 	method         sip.RequestMethod
+	old, toTag     string // of clients that follow RFC 2543
 }
 
 // New makes an empty layer.
@@ -74,12 +77,18 @@ func (l *Layer) Receive(msg sip.Message) {
 }
 
 func (l *Layer) receiveResponse(res *sip.Response) {
-	tx := l.clients[key{branch: message.Branch(res), method: res.CSeq().MethodName}]
+	tx := l.clients[clientKey(res)]
 	if tx == nil {
 		l.cfg.OnStray(res)
 		return
 	}
 	tx.handle(responseInput(res, inProvisional, inSuccess, inFailure), res)
+}
+
+// clientKey is section 17.1.3. A branch compares without case, as every token
+// (section 7.3.1).
+func clientKey(msg sip.Message) key {
+	return key{branch: strings.ToLower(message.Branch(msg)), method: msg.CSeq().MethodName}
 }
 
 // responseInput picks the input for the class of a status code.
@@ -94,11 +103,18 @@ func responseInput(res *sip.Response, provisional, success, failure input) input
 }
 
 func (l *Layer) receiveRequest(req *sip.Request) {
-	k := serverKey(req)
+	k := serverKey(req, req.Method)
 	if req.Method == sip.ACK {
-		k.method = sip.INVITE
+		k = serverKey(req, sip.INVITE)
 	}
 	tx := l.servers[k]
+	if tx == nil && req.Method == sip.ACK && k.old != "" {
+		// An INVITE of RFC 2543 without To tag: its ACK has ours (section 17.2.3).
+		k.toTag = ""
+		if tx = l.servers[k]; tx != nil && (tx.last == nil || message.ToTag(tx.last) != message.ToTag(req)) {
+			tx = nil
+		}
+	}
 	switch {
 	case tx != nil && req.Method == sip.ACK:
 		_ = tx.handle(inAck, req) // nothing is sent
@@ -114,11 +130,13 @@ func (l *Layer) receiveRequest(req *sip.Request) {
 // serverKey is section 17.2.3. A branch without the magic cookie comes from a
 // client of RFC 2543, whose transactions are told apart by the rest of the
 // request.
-func serverKey(req *sip.Request) key {
+func serverKey(req *sip.Request, method sip.RequestMethod) key {
 	via := req.Via()
-	k := key{branch: message.Branch(req), sentBy: via.SentBy(), method: req.Method}
-	if len(k.branch) <= len(message.Magic) || k.branch[:len(message.Magic)] != message.Magic {
-		k.branch += "|" + message.CallID(req) + "|" + message.FromTag(req) + "|" + seq(req)
+	branch := message.Branch(req)
+	k := key{branch: strings.ToLower(branch), sentBy: strings.ToLower(via.SentBy()), method: method}
+	if len(branch) <= len(message.Magic) || !strings.EqualFold(branch[:len(message.Magic)], message.Magic) {
+		k = key{method: method, toTag: message.ToTag(req), old: strings.Join([]string{
+			via.Value(), req.Recipient.String(), message.FromTag(req), message.CallID(req), strconv.FormatUint(uint64(req.CSeq().SeqNo), 10)}, "\n")}
 	}
 	return k
 }
@@ -126,9 +144,7 @@ func serverKey(req *sip.Request) key {
 // InviteFor returns the INVITE transaction that a CANCEL is for (section 9.2),
 // nil when there is none.
 func (l *Layer) InviteFor(cancel *sip.Request) *Server {
-	k := serverKey(cancel)
-	k.method = sip.INVITE
-	return l.servers[k]
+	return l.servers[serverKey(cancel, sip.INVITE)]
 }
 
 // FlowLost ends every transaction: nothing that is under way can be answered

@@ -1,7 +1,6 @@
 package transaction
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -89,5 +88,3 @@ func (tx *Server) handle(in input, req *sip.Request) (err error) {
 	}
 	return err
 }
-
-func seq(req *sip.Request) string { return strconv.FormatUint(uint64(req.CSeq().SeqNo), 10) }

@@ -1,0 +1,57 @@
+package webbuild
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"os"
+
+	"github.com/andybalholm/brotli"
+)
+
+// Size is the size of one file in bytes, as stored and as a server sends it.
+type Size struct{ Raw, Gzip, Brotli int64 }
+
+// The budget of sipwasm.wasm, in bytes. The empty Go program takes 1.80 MB raw
+// and 0.42 MB in brotli of it.
+const (
+	MaxRaw    = 7_000_000
+	MaxBrotli = 1_450_000
+)
+
+// Measure compresses a file at the highest levels: gzip 9 and brotli 11.
+func Measure(path string) (Size, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return Size{}, err
+	}
+	s := Size{Raw: int64(len(content))}
+	var n counter
+	gz, err := gzip.NewWriterLevel(&n, gzip.BestCompression)
+	if err != nil {
+		return Size{}, err
+	}
+	if s.Gzip, err = compressed(gz, content, &n); err != nil {
+		return Size{}, err
+	}
+	n = 0
+	br := brotli.NewWriterOptions(&n, brotli.WriterOptions{Quality: brotli.BestCompression, LGWin: 24})
+	s.Brotli, err = compressed(br, content, &n)
+	return s, err
+}
+
+func compressed(w io.WriteCloser, content []byte, n *counter) (int64, error) {
+	if _, err := io.Copy(w, bytes.NewReader(content)); err != nil {
+		return 0, err
+	}
+	err := w.Close()
+	return int64(*n), err
+}
+
+// counter is a writer that keeps nothing but the number of bytes.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}

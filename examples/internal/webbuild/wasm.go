@@ -1,0 +1,139 @@
+package webbuild
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// wasmFlags: -trimpath and -buildvcs=false make the output depend on the
+// sources alone, -s -w takes off about 2 %, and the tag leaves out HTTP/2, which
+// sipgo's net/http brings in and nothing speaks (18 KB). Inlining is switched off
+// for the packages that handle SIP and SDP, where it buys size and no speed that
+// counts (80 KB); the runtime needs it.
+var wasmFlags = []string{
+	"-trimpath", "-buildvcs=false", "-tags=nethttpomithttp2", "-ldflags=-s -w",
+	"-gcflags=github.com/sipwasm/...=-l", "-gcflags=github.com/emiago/...=-l", "-gcflags=github.com/pion/...=-l", "-gcflags=github.com/gobwas/...=-l",
+}
+
+// wasmInputs are the paths below the root that the program is made of.
+var wasmInputs = []string{"go.mod", "go.sum", "sipua", "cti", "wasm"}
+
+// buildInfo is dist/build-info.json: what the wasm was made from and what came
+// out. A test that loads the wasm can tell by it that it tests today's sources.
+type buildInfo struct {
+	Go     string `json:"go"`
+	Inputs string `json:"inputs"` // sha256 over the sources, the toolchain's version and the flags
+	Wasm   string `json:"wasm"`   // sha256 of sipwasm.wasm
+}
+
+// buildWasm compiles the root module's program ./wasm into out, unless
+// build-info.json beside it says that out is made of the present sources.
+func buildWasm(ctx context.Context, tc toolchain, root, out string, log func(string)) (rebuilt bool, err error) {
+	want := buildInfo{Go: tc.version}
+	if want.Inputs, err = hashInputs(root, tc); err != nil {
+		return false, err
+	}
+	infoPath := filepath.Join(filepath.Dir(out), "build-info.json")
+	if want.Wasm, err = hashFile(out); err == nil && readBuildInfo(infoPath) == want {
+		return false, nil
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+
+	log("compiling " + filepath.Base(out) + " with " + tc.version + ", which takes a minute the first time")
+	begin := time.Now()
+	if err := compile(ctx, root, "./wasm", out); err != nil {
+		return false, err
+	}
+	if want.Wasm, err = hashFile(out); err != nil {
+		return false, err
+	}
+	info, err := json.MarshalIndent(want, "", "  ")
+	if err != nil {
+		return false, err
+	}
+	log(fmt.Sprintf("compiled %s in %.1f s", filepath.Base(out), time.Since(begin).Seconds()))
+	return true, replace(infoPath, append(info, '\n'))
+}
+
+// compile builds one package for js/wasm. The linker writes beside out, and a
+// rename puts the finished file in its place.
+func compile(ctx context.Context, dir, pkg, out string) error {
+	tmp, err := os.MkdirTemp(filepath.Dir(out), ".build-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	made := filepath.Join(tmp, filepath.Base(out))
+	args := append([]string{"build"}, wasmFlags...)
+	args = append(args, "-o", made, pkg)
+	if _, err := run(ctx, dir, []string{"GOOS=js", "GOARCH=wasm"}, "go", args...); err != nil {
+		return err
+	}
+	if err := os.Chmod(made, 0o644); err != nil { // the linker makes it executable, which it is not
+		return err
+	}
+	return os.Rename(made, out)
+}
+
+func readBuildInfo(path string) (info buildInfo) {
+	if b, err := os.ReadFile(path); err == nil {
+		_ = json.Unmarshal(b, &info) // a damaged file is as good as none: the wasm counts as stale
+	}
+	return info
+}
+
+func hashInputs(root string, tc toolchain) (string, error) {
+	h := sha256.New()
+	fmt.Fprintln(h, tc.version, wasmFlags)
+	for _, input := range wasmInputs {
+		err := filepath.WalkDir(filepath.Join(root, input), func(path string, d fs.DirEntry, err error) error {
+			switch name := filepath.Base(path); {
+			case errors.Is(err, fs.ErrNotExist):
+				return nil
+			case err != nil:
+				return err
+			case d.IsDir() && (name == "npm" || name == "testdata" || name == "sipuatest" || name == "ctitest"):
+				return fs.SkipDir
+			case d.IsDir() || strings.HasSuffix(name, "_test.go"):
+				return nil
+			case filepath.Ext(name) != ".go" && name != "go.mod" && name != "go.sum":
+				return nil
+			}
+			sum, err := hashFile(path)
+			if err != nil {
+				return err
+			}
+			rel, err := filepath.Rel(root, path)
+			fmt.Fprintln(h, filepath.ToSlash(rel), sum)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,59 @@
+package sipua_test
+
+import (
+	"crypto/md5"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"hash"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/emiago/sipgo/sip"
+	"github.com/stretchr/testify/require"
+)
+
+var digestParam = regexp.MustCompile(`(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^",\s]+))`)
+
+// digestParams reads a credentials header, as a server would.
+func digestParams(t testing.TB, value string) map[string]string {
+	t.Helper()
+	scheme, rest, _ := strings.Cut(value, " ")
+	require.Equal(t, "Digest", scheme)
+	p := map[string]string{}
+	for _, m := range digestParam.FindAllStringSubmatch(rest, -1) {
+		require.NotContains(t, p, m[1], "a parameter comes once")
+		p[m[1]] = m[2] + m[3]
+	}
+	return p
+}
+
+// checkDigest verifies the one header of that name in req as a server would: RFC
+// 7616 section 3.4.1, computed here anew. It returns the parameters.
+func checkDigest(t testing.TB, req *sip.Request, header, user, password string) map[string]string {
+	t.Helper()
+	all := values(req, header)
+	require.Len(t, all, 1)
+	p := digestParams(t, all[0])
+	require.Equal(t, user, p["username"])
+	require.Equal(t, req.Recipient.String(), p["uri"])
+
+	sum := map[string]func() hash.Hash{"": md5.New, "MD5": md5.New, "SHA-256": sha256.New, "SHA-512-256": sha512.New512_256}[p["algorithm"]]
+	require.NotNil(t, sum, "algorithm %q", p["algorithm"])
+	of := func(parts ...string) string {
+		h := sum()
+		h.Write([]byte(strings.Join(parts, ":")))
+		return hex.EncodeToString(h.Sum(nil))
+	}
+	ha1, ha2 := of(user, p["realm"], password), of(string(req.Method), p["uri"])
+	want := of(ha1, p["nonce"], ha2)
+	if p["qop"] != "" {
+		require.Equal(t, "auth", p["qop"])
+		require.Len(t, p["nc"], 8)
+		require.GreaterOrEqual(t, len(p["cnonce"]), 8)
+		want = of(ha1, p["nonce"], p["nc"], p["cnonce"], p["qop"], ha2)
+	}
+	require.Equal(t, want, p["response"])
+	return p
+}

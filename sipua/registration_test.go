@@ -1,0 +1,795 @@
+package sipua_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sipwasm/sipwasm/sipua"
+)
+
+// registering begins Register and returns the REGISTER.
+func (w *world) registering() (req *sip.Request, done func() error) {
+	w.Helper()
+	done = begin(func() error { return w.ua.Register(w.Context()) })
+	return w.ExpectRequest(w.T, "REGISTER"), done
+}
+
+// contactWith is our Contact in a 200, with these parameters.
+func contactWith(req *sip.Request, params string) sip.Header {
+	return h("Contact", "<"+req.Contact().Address.String()+">"+params)
+}
+
+// RFC 3261 section 10.2, RFC 5626 section 4.1, RFC 7118 section 5.
+func TestRegisterHeaders(t *testing.T) {
+	play(t, func(w *world) {
+		req := w.register()
+		require.Equal(w, "sip:example.com", req.Recipient.String(), "section 10.2: no user part")
+		require.Equal(w, `"Alice" <sip:1001@example.com>`, value(req, "To"))
+		require.True(w, strings.HasPrefix(value(req, "From"), `"Alice" <sip:1001@example.com>;tag=`))
+		require.Equal(w, "1 REGISTER", value(req, "CSeq"))
+		require.Equal(w, "70", value(req, "Max-Forwards"))
+		require.Equal(w, "600", value(req, "Expires"))
+		require.Regexp(w, `^SIP/2.0/WSS [a-z2-7]{12}\.invalid;branch=z9hG4bK[a-z2-7]{20}$`, value(req, "Via"))
+		require.Regexp(w, `^<sip:[a-z2-7]{8}@`+req.Via().Host+`;transport=ws>;\+sip\.instance="<urn:uuid:00000000-0000-4000-8000-000000000001>";(reg-id=1;)?expires=600$`, value(req, "Contact"))
+		require.Equal(w, "0", value(req, "Content-Length"))
+		require.Equal(w, []string{"connected", "registered 10m0s"}, w.story())
+	})
+}
+
+// The URL decides on the Via: RFC 7118 section 5.1.
+func TestViaTransport(t *testing.T) {
+	play(t, func(w *world) {
+		require.Equal(w, "WS", w.register().Via().Transport)
+		require.Equal(w, "ws://example.com", w.ExpectDial(w.T))
+	}, func(c *sipua.Config) { c.Servers = []string{"ws://example.com"} })
+}
+
+// The whole life, word for word.
+func TestRegisterLadder(t *testing.T) {
+	play(t, func(w *world) {
+		req, done := w.registering()
+		w.Respond(req, 401, "Unauthorized", h("WWW-Authenticate", `Digest realm="example.com", nonce="n0nce-0001", qop="auth", algorithm=SHA-256`))
+		req = w.ExpectRequest(w.T, "REGISTER")
+		w.Respond(req, 200, "OK", contactWith(req, ";expires=600"))
+		require.NoError(w, done())
+		done = begin(func() error { return w.ua.Unregister(w.Context()) })
+		req = w.ExpectRequest(w.T, "REGISTER")
+		w.Respond(req, 200, "OK")
+		require.NoError(w, done())
+		require.NoError(w, w.ua.Shutdown(w.Context()))
+		require.Equal(w, 1000, w.ExpectClose(w.T).Code)
+		w.golden("register")
+	})
+}
+
+// A refresh comes at a random 50 to 90 % of what was granted, with the same
+// Call-ID and the next CSeq (section 10.2.4).
+func TestRefresh(t *testing.T) {
+	play(t, func(w *world) {
+		req := w.register()
+		granted := 10 * time.Minute
+		waits := map[time.Duration]bool{}
+		for i := range 20 {
+			begun := time.Now()
+			next := w.ExpectRequest(w.T, "REGISTER")
+			wait := time.Since(begun)
+			require.GreaterOrEqual(w, wait, granted/2)
+			require.LessOrEqual(w, wait, granted*9/10)
+			waits[wait.Truncate(time.Second)] = true
+			require.Equal(w, req.CallID().Value(), next.CallID().Value())
+			require.Equal(w, value(req, "From"), value(next, "From"))
+			require.EqualValues(w, i+2, next.CSeq().SeqNo)
+			granted = time.Duration(60+i*100) * time.Second
+			w.Peer.Timeout = 2 * granted
+			w.Respond(next, 200, "OK", contactWith(next, fmt.Sprintf(";expires=%d", granted/time.Second)))
+			synctest.Wait()
+		}
+		require.Greater(w, len(waits), 10)
+		require.Equal(w, 21, count[sipua.Registered](w))
+		require.Zero(w, count[sipua.Unregistered](w))
+	})
+}
+
+func TestUnregister(t *testing.T) {
+	play(t, func(w *world) {
+		require.NoError(w, w.ua.Unregister(w.Context()), "there is nothing to remove")
+		w.ExpectNothing(w.T, time.Second)
+		first := w.register()
+		done := begin(func() error { return w.ua.Unregister(w.Context()) })
+		req := w.ExpectRequest(w.T, "REGISTER")
+		require.Equal(w, "0", value(req, "Expires"))
+		require.Contains(w, value(req, "Contact"), first.Contact().Address.User+"@"+first.Contact().Address.Host)
+		require.Contains(w, value(req, "Contact"), ";expires=0", "our binding alone: no *")
+		w.Respond(req, 200, "OK")
+		require.NoError(w, done())
+		w.ExpectNothing(w.T, time.Hour)
+		require.Equal(w, []string{"connected", "registered 10m0s", "unregistered"}, w.story())
+		w.alive()
+	})
+}
+
+func TestUnregisterRefused(t *testing.T) {
+	play(t, func(w *world) {
+		w.register()
+		done := begin(func() error { return w.ua.Unregister(w.Context()) })
+		w.Respond(w.ExpectRequest(w.T, "REGISTER"), 500, "Server Internal Error")
+		e := typed(w, done(), sipua.CodeRejected, 500)
+		require.Equal(w, "unregister", e.Op)
+		require.Equal(w, "unregistered rejected", w.story()[2])
+	})
+}
+
+// Section 22: both challenges, checked by an implementation of its own.
+func TestRegisterChallenged(t *testing.T) {
+	for name, c := range map[string]struct {
+		status     int
+		challenges []string
+		algorithm  string
+	}{
+		"RFC 2069":              {401, []string{`Digest realm="r", nonce="n"`}, ""},
+		"MD5":                   {401, []string{`Digest realm="r", nonce="n", algorithm=MD5`}, "MD5"},
+		"MD5 with qop":          {401, []string{`Digest realm="r", nonce="n", algorithm=MD5, qop="auth,auth-int"`}, "MD5"},
+		"SHA-256":               {401, []string{`Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth"`}, "SHA-256"},
+		"SHA-512-256":           {401, []string{`Digest realm="r", nonce="n", algorithm=SHA-512-256, qop="auth"`}, "SHA-512-256"},
+		"MD5 before SHA-256":    {401, []string{`Digest realm="r", nonce="m", algorithm=MD5, qop="auth"`, `Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth"`}, "SHA-256"},
+		"SHA-256 before MD5":    {401, []string{`Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth"`, `Digest realm="r", nonce="m", algorithm=MD5, qop="auth"`}, "SHA-256"},
+		"after what is unknown": {401, []string{`Bearer authz_server="https://x"`, `Digest realm="r", nonce="x", algorithm=FUTURE`, `Digest realm="r", nonce="n", algorithm=MD5`}, "MD5"},
+		"proxy":                 {407, []string{`Digest realm="r", nonce="n", algorithm=MD5, qop="auth"`}, "MD5"},
+		"odd spacing":           {401, []string{`digest  realm = "r" ,nonce="n",  qop=auth , algorithm="SHA-256"`}, "SHA-256"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) {
+				ask, reply := "WWW-Authenticate", "Authorization"
+				if c.status == 407 {
+					ask, reply = "Proxy-Authenticate", "Proxy-Authorization"
+				}
+				first, done := w.registering()
+				require.Empty(w, values(first, reply))
+				var headers []sip.Header
+				for _, v := range c.challenges {
+					headers = append(headers, h(ask, v))
+				}
+				w.Respond(first, c.status, "Who", headers...)
+				second := w.ExpectRequest(w.T, "REGISTER")
+				p := checkDigest(w.T, second, reply, "1001", "secret")
+				require.Equal(w, c.algorithm, p["algorithm"])
+				require.Equal(w, "n", p["nonce"])
+				require.Equal(w, first.CSeq().SeqNo+1, second.CSeq().SeqNo)
+				require.Equal(w, first.CallID().Value(), second.CallID().Value())
+				require.NotEqual(w, value(first, "Via"), value(second, "Via"))
+				w.Respond(second, 200, "OK", second.Contact())
+				require.NoError(w, done())
+			})
+		})
+	}
+}
+
+// Credentials.Username and HA1.
+func TestRegisterOtherCredentials(t *testing.T) {
+	play(t, func(w *world) {
+		req, done := w.registering()
+		w.Respond(req, 401, "Unauthorized", h("WWW-Authenticate", `Digest realm="r", nonce="n", algorithm=MD5, qop="auth"`))
+		req = w.ExpectRequest(w.T, "REGISTER")
+		checkDigest(w.T, req, "Authorization", "alice", "wonder")
+		w.Respond(req, 200, "OK", req.Contact())
+		require.NoError(w, done())
+	}, func(c *sipua.Config) { c.Credentials = sipua.Credentials{Username: "alice", Password: "wonder"} })
+	play(t, func(w *world) {
+		req, done := w.registering()
+		w.Respond(req, 401, "Unauthorized", h("WWW-Authenticate", `Digest realm="r", nonce="n", algorithm=MD5, qop="auth"`))
+		req = w.ExpectRequest(w.T, "REGISTER")
+		checkDigest(w.T, req, "Authorization", "1001", "secret")
+		w.Respond(req, 200, "OK", req.Contact())
+		require.NoError(w, done())
+	}, func(c *sipua.Config) {
+		c.Credentials = sipua.Credentials{HA1: "0b7935b00493607aaffb214fa56001cd"}
+	})
+}
+
+// Section 22.1 with RFC 7616 section 3.3: stale means the password was right.
+func TestRegisterStale(t *testing.T) {
+	play(t, func(w *world) {
+		req, done := w.registering()
+		w.Respond(req, 401, "Unauthorized", h("WWW-Authenticate", `Digest realm="r", nonce="old", qop="auth"`))
+		req = w.ExpectRequest(w.T, "REGISTER")
+		w.Respond(req, 401, "Unauthorized", h("WWW-Authenticate", `Digest realm="r", nonce="new", stale=TRUE, qop="auth"`))
+		req = w.ExpectRequest(w.T, "REGISTER")
+		p := checkDigest(w.T, req, "Authorization", "1001", "secret")
+		require.Equal(w, "new", p["nonce"])
+		require.Equal(w, "00000001", p["nc"])
+		w.Respond(req, 200, "OK", req.Contact())
+		require.NoError(w, done())
+	})
+}
+
+// A server that calls every nonce stale does not keep us for ever.
+func TestRegisterAlwaysStale(t *testing.T) {
+	play(t, func(w *world) {
+		req, done := w.registering()
+		for i := range 5 {
+			w.Respond(req, 401, "Unauthorized", h("WWW-Authenticate", fmt.Sprintf(`Digest realm="r", nonce="n%d", stale=true`, i)))
+			req = w.ExpectRequest(w.T, "REGISTER")
+		}
+		w.Respond(req, 401, "Unauthorized", h("WWW-Authenticate", `Digest realm="r", nonce="last", stale=true`))
+		typed(w, done(), sipua.CodeUnauthorized, 401)
+		w.ExpectNothing(w.T, time.Hour)
+	})
+}
+
+func TestRegisterUnauthorized(t *testing.T) {
+	t.Run("wrong password", func(t *testing.T) {
+		play(t, func(w *world) {
+			req, done := w.registering()
+			w.Respond(req, 401, "Unauthorized", h("WWW-Authenticate", `Digest realm="r", nonce="a"`))
+			req = w.ExpectRequest(w.T, "REGISTER")
+			w.Respond(req, 401, "Unauthorized", h("WWW-Authenticate", `Digest realm="r", nonce="b"`))
+			e := typed(w, done(), sipua.CodeUnauthorized, 401)
+			require.Equal(w, "register", e.Op)
+			require.NotContains(w, e.Error(), "secret")
+			w.ExpectNothing(w.T, time.Hour)
+			require.Equal(w, []string{"connected", "unregistered unauthorized"}, w.story())
+		})
+	})
+	t.Run("no credentials", func(t *testing.T) {
+		play(t, func(w *world) {
+			req, done := w.registering()
+			w.Respond(req, 401, "Unauthorized", h("WWW-Authenticate", `Digest realm="r", nonce="a"`))
+			typed(w, done(), sipua.CodeUnauthorized, 401)
+			w.ExpectNothing(w.T, time.Hour)
+		}, func(c *sipua.Config) { c.Credentials = sipua.Credentials{} })
+	})
+	for name, challenge := range map[string]string{
+		"no challenge": "", "other scheme": `Bearer x="y"`, "other algorithm": `Digest realm="r", nonce="n", algorithm=FUTURE`,
+		"other qop": `Digest realm="r", nonce="n", qop="future"`, "no nonce": `Digest realm="r"`, "garbage": "\x01",
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) {
+				req, done := w.registering()
+				var headers []sip.Header
+				if challenge != "" {
+					headers = append(headers, h("WWW-Authenticate", challenge))
+				}
+				w.Respond(req, 401, "Unauthorized", headers...)
+				typed(w, done(), sipua.CodeUnauthorized, 401)
+				w.ExpectNothing(w.T, time.Hour)
+			})
+		})
+	}
+}
+
+// Section 10.2.8: 423 names the least; it is asked for, and from then on.
+func TestRegister423(t *testing.T) {
+	play(t, func(w *world) {
+		req, done := w.registering()
+		w.Respond(req, 423, "Interval Too Brief", h("Min-Expires", "1200"))
+		req = w.ExpectRequest(w.T, "REGISTER")
+		require.Equal(w, "1200", value(req, "Expires"))
+		require.Contains(w, value(req, "Contact"), "expires=1200")
+		w.Respond(req, 200, "OK", contactWith(req, ";expires=1200"))
+		require.NoError(w, done())
+		w.Peer.Timeout = time.Hour
+		req = w.ExpectRequest(w.T, "REGISTER")
+		require.Equal(w, "1200", value(req, "Expires"), "the refresh too")
+		w.Respond(req, 200, "OK", req.Contact())
+	})
+	for name, headers := range map[string][]sip.Header{
+		"without Min-Expires": nil,
+		"not longer":          {h("Min-Expires", "600")},
+		"garbage":             {h("Min-Expires", "soon")},
+		"too long":            {h("Min-Expires", "4294967295")},
+		"longer than 32 bits": {h("Min-Expires", "99999999999")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) {
+				req, done := w.registering()
+				w.Respond(req, 423, "Interval Too Brief", headers...)
+				typed(w, done(), sipua.CodeRejected, 423)
+			})
+		})
+	}
+	t.Run("always more", func(t *testing.T) {
+		play(t, func(w *world) {
+			req, done := w.registering()
+			for i := range 2 {
+				w.Respond(req, 423, "Interval Too Brief", h("Min-Expires", fmt.Sprint(1000+i*1000)))
+				req = w.ExpectRequest(w.T, "REGISTER")
+			}
+			w.Respond(req, 423, "Interval Too Brief", h("Min-Expires", "9000"))
+			typed(w, done(), sipua.CodeRejected, 423)
+			w.ExpectNothing(w.T, time.Hour)
+		})
+	})
+}
+
+func TestRegisterRefused(t *testing.T) {
+	for _, status := range []int{300, 302, 403, 404, 480, 500, 503, 600} {
+		t.Run(itoa(status), func(t *testing.T) {
+			play(t, func(w *world) {
+				req, done := w.registering()
+				w.Respond(req, 100, "Trying")
+				w.Respond(req, status, "No")
+				e := typed(w, done(), sipua.CodeRejected, status)
+				require.Equal(w, "No", e.Reason)
+				require.Equal(w, []string{"connected", "unregistered rejected"}, w.story())
+				w.ExpectNothing(w.T, time.Hour)
+			})
+		})
+	}
+}
+
+// Timer F: 32 s, nothing is sent again on a reliable flow.
+func TestRegisterTimeout(t *testing.T) {
+	play(t, func(w *world) {
+		begun := time.Now()
+		_, done := w.registering()
+		typed(w, done(), sipua.CodeTimeout, 408)
+		require.Equal(w, 32*time.Second, time.Since(begun))
+		w.ExpectNothing(w.T, time.Hour)
+	})
+}
+
+// Section 10.2.4: what was granted stands in our Contact, or in Expires.
+func TestRegisterGranted(t *testing.T) {
+	ours := func(req *sip.Request) string { return "<" + req.Contact().Address.String() + ">" }
+	for name, c := range map[string]struct {
+		headers func(req *sip.Request) []sip.Header
+		want    time.Duration
+	}{
+		"Contact": {func(req *sip.Request) []sip.Header { return []sip.Header{contactWith(req, ";expires=300")} }, 300 * time.Second},
+		"Contact before Expires": {func(req *sip.Request) []sip.Header {
+			return []sip.Header{contactWith(req, ";expires=300"), h("Expires", "200")}
+		}, 300 * time.Second},
+		"Expires only":    {func(*sip.Request) []sip.Header { return []sip.Header{h("Expires", "200")} }, 200 * time.Second},
+		"Contact without": {func(req *sip.Request) []sip.Header { return []sip.Header{contactWith(req, ""), h("Expires", "200")} }, 200 * time.Second},
+		"nothing":         {func(*sip.Request) []sip.Header { return nil }, 600 * time.Second},
+		"quoted":          {func(req *sip.Request) []sip.Header { return []sip.Header{contactWith(req, `;expires="300"`)} }, 300 * time.Second},
+		"upper case":      {func(req *sip.Request) []sip.Header { return []sip.Header{contactWith(req, `;EXPIRES=300`)} }, 300 * time.Second},
+		"garbage":         {func(req *sip.Request) []sip.Header { return []sip.Header{contactWith(req, `;expires=soon`)} }, 600 * time.Second},
+		"more than a day": {func(req *sip.Request) []sip.Header { return []sip.Header{contactWith(req, `;expires=999999999`)} }, 24 * time.Hour},
+		"one of many": {func(req *sip.Request) []sip.Header {
+			return []sip.Header{h("Contact", "<sip:a@192.0.2.1>;expires=11"), contactWith(req, ";q=0.5;expires=300"), h("Contact", "<sip:b@x.invalid>;expires=12")}
+		}, 300 * time.Second},
+		"one of many on a line": {func(req *sip.Request) []sip.Header {
+			return []sip.Header{h("Contact", `"a, b" <sip:a@192.0.2.1>;expires=11, `+ours(req)+";expires=300,<sip:b@x.invalid>;expires=12")}
+		}, 300 * time.Second},
+		"others only": {func(*sip.Request) []sip.Header {
+			return []sip.Header{h("Contact", "<sip:a@192.0.2.1>;expires=11")}
+		}, 600 * time.Second},
+		"with parameters of the proxy": {func(req *sip.Request) []sip.Header {
+			return []sip.Header{h("Contact", strings.Replace(ours(req), ">", ";alias=192.0.2.1~5000~6>", 1)+";expires=300")}
+		}, 300 * time.Second},
+		"an unreadable one beside": {func(req *sip.Request) []sip.Header {
+			return []sip.Header{contactWith(req, ";expires=300"), h("X-Contact", "<<<>")}
+		}, 300 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) {
+				req, done := w.registering()
+				res := w.NewResponse(req, 200, "OK")
+				res.RemoveHeader("Contact")
+				for _, header := range c.headers(req) {
+					res.AppendHeader(header)
+				}
+				w.Send(res)
+				require.NoError(w, done())
+				require.Equal(w, sipua.Registered{Expires: c.want}, last[sipua.Registered](w))
+			})
+		})
+	}
+}
+
+func TestRegisterGrantedNothing(t *testing.T) {
+	play(t, func(w *world) {
+		req, done := w.registering()
+		w.Respond(req, 200, "OK", contactWith(req, ";expires=0"))
+		typed(w, done(), sipua.CodeProtocol, 200)
+		require.Equal(w, "unregistered protocol", w.story()[1])
+	})
+}
+
+// Section 10.2: one REGISTER at a time; who asks meanwhile waits for its turn.
+func TestRegisterConcurrently(t *testing.T) {
+	play(t, func(w *world) {
+		req, one := w.registering()
+		two := begin(func() error { return w.ua.Register(w.Context()) })
+		synctest.Wait()
+		three := begin(func() error { return w.ua.Unregister(w.Context()) })
+		w.ExpectNothing(w.T, time.Second)
+		w.Respond(req, 200, "OK", req.Contact())
+		require.NoError(w, one())
+		req = w.ExpectRequest(w.T, "REGISTER")
+		require.Equal(w, "600", value(req, "Expires"))
+		w.ExpectNothing(w.T, time.Second)
+		w.Respond(req, 200, "OK", req.Contact())
+		require.NoError(w, two())
+		req = w.ExpectRequest(w.T, "REGISTER")
+		require.Equal(w, "0", value(req, "Expires"))
+		w.Respond(req, 200, "OK")
+		require.NoError(w, three())
+		require.Equal(w, []string{"connected", "registered 10m0s", "registered 10m0s", "unregistered"}, w.story())
+	})
+}
+
+// The failure of one does not take the others with it.
+func TestRegisterQueuedAfterFailure(t *testing.T) {
+	play(t, func(w *world) {
+		req, one := w.registering()
+		two := begin(func() error { return w.ua.Register(w.Context()) })
+		synctest.Wait()
+		w.Respond(req, 503, "Busy")
+		typed(w, one(), sipua.CodeRejected, 503)
+		req = w.ExpectRequest(w.T, "REGISTER")
+		w.Respond(req, 200, "OK", req.Contact())
+		require.NoError(w, two())
+	})
+}
+
+// A refresh that fails is told by an event.
+func TestRefreshFails(t *testing.T) {
+	for name, answer := range map[string]func(w *world, req *sip.Request){
+		"rejected": func(w *world, req *sip.Request) { w.Respond(req, 403, "Forbidden") },
+		"timeout":  func(w *world, req *sip.Request) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) {
+				w.register()
+				answer(w, w.ExpectRequest(w.T, "REGISTER"))
+				w.ExpectNothing(w.T, time.Hour)
+				require.Equal(w, []string{"connected", "registered 10m0s", "unregistered " + name}, w.story())
+				w.alive()
+			})
+		})
+	}
+}
+
+// The binding runs out while the refresh waits for its answer: it is told once,
+// and an answer that comes all the same brings it back.
+func TestBindingRunsOut(t *testing.T) {
+	short := func(w *world) *sip.Request {
+		req, done := w.registering()
+		w.Respond(req, 200, "OK", contactWith(req, ";expires=20"))
+		require.NoError(w, done())
+		return w.ExpectRequest(w.T, "REGISTER")
+	}
+	play(t, func(w *world) {
+		short(w)
+		w.ExpectNothing(w.T, time.Hour)
+		require.Equal(w, []string{"connected", "registered 20s", "unregistered timeout"}, w.story())
+	})
+	play(t, func(w *world) {
+		req := short(w)
+		w.ExpectNothing(w.T, 20*time.Second)
+		w.Respond(req, 200, "OK", contactWith(req, ";expires=20"))
+		synctest.Wait()
+		require.Equal(w, []string{"connected", "registered 20s", "unregistered timeout", "registered 20s"}, w.story())
+	})
+	// An Unregister that waits when the binding runs out has what it wanted.
+	play(t, func(w *world) {
+		req, done := w.registering()
+		w.Respond(req, 200, "OK", contactWith(req, ";expires=20"))
+		require.NoError(w, done())
+		done = begin(func() error { return w.ua.Unregister(w.Context()) })
+		req = w.ExpectRequest(w.T, "REGISTER")
+		w.ExpectNothing(w.T, 25*time.Second)
+		w.Respond(req, 200, "OK")
+		require.NoError(w, done())
+		require.Equal(w, 1, count[sipua.Unregistered](w), "%v", w.story())
+	})
+}
+
+func TestFlowLostWhileRegistered(t *testing.T) {
+	play(t, func(w *world) {
+		w.register()
+		w.Drop(1011, "worker died")
+		synctest.Wait()
+		require.Equal(w, []string{"connected", "registered 10m0s", "disconnected 1011", "unregistered connection-lost"}, w.story())
+		e := typed(w, last[sipua.Unregistered](w).Err, sipua.CodeConnectionLost, 0)
+		var closed *sipua.CloseError
+		require.ErrorAs(w, e, &closed)
+		require.Equal(w, "worker died", closed.Reason)
+		w.ExpectNothing(w.T, time.Hour)
+		w.register() // over a new connection
+		require.Equal(w, 2, count[sipua.Connected](w))
+	})
+}
+
+func TestFlowLostWhileRegistering(t *testing.T) {
+	play(t, func(w *world) {
+		_, done := w.registering()
+		w.Drop(1006, "")
+		typed(w, done(), sipua.CodeConnectionLost, 0)
+		require.Equal(w, []string{"connected", "disconnected 1006", "unregistered connection-lost"}, w.story())
+	})
+	// Who waits for its turn gets it on a new connection.
+	play(t, func(w *world) {
+		_, one := w.registering()
+		two := begin(func() error { return w.ua.Register(w.Context()) })
+		synctest.Wait()
+		w.Drop(1006, "")
+		typed(w, one(), sipua.CodeConnectionLost, 0)
+		req := w.ExpectRequest(w.T, "REGISTER")
+		w.Respond(req, 200, "OK", req.Contact())
+		require.NoError(w, two())
+	})
+}
+
+func TestServerUnreachable(t *testing.T) {
+	play(t, func(w *world) {
+		w.Refuse(errors.New("connection refused"))
+		e := typed(w, w.ua.Register(w.Context()), sipua.CodeConnectionFailed, 0)
+		require.ErrorContains(w, e, "connection refused")
+		require.Zero(w, count[sipua.Connected](w))
+		w.alive()
+	})
+}
+
+// The servers are tried in order, each for ConnectTimeout at the most.
+func TestServersInOrder(t *testing.T) {
+	servers := func(c *sipua.Config) {
+		c.Servers = []string{"wss://a.example.com", "wss://b.example.com", "wss://c.example.com"}
+		c.ConnectTimeout = 3 * time.Second
+	}
+	play(t, func(w *world) {
+		w.Refuse(errors.New("refused"))
+		w.register()
+		require.Equal(w, "wss://a.example.com", w.ExpectDial(w.T))
+		require.Equal(w, "wss://b.example.com", w.ExpectDial(w.T))
+		require.Equal(w, "wss://b.example.com", last[sipua.Connected](w).Server)
+		w.Drop(1006, "")
+		synctest.Wait()
+		require.Equal(w, "wss://b.example.com", last[sipua.Disconnected](w).Server)
+	}, servers)
+	play(t, func(w *world) {
+		w.OnDial(func(ctx context.Context, url string) error {
+			if url == "wss://c.example.com" {
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		begun := time.Now()
+		w.register()
+		require.Equal(w, 6*time.Second, time.Since(begun))
+	}, servers)
+	play(t, func(w *world) {
+		w.Refuse(errors.New("first"), errors.New("second"), errors.New("third"))
+		e := typed(w, w.ua.Register(w.Context()), sipua.CodeConnectionFailed, 0)
+		for _, s := range []string{"first", "second", "third", "a.example.com", "b.example.com", "c.example.com"} {
+			require.ErrorContains(w, e, s)
+		}
+	}, servers)
+}
+
+// The context bounds the waiting. What was begun goes on, and the next verb finds
+// it so.
+func TestRegisterContext(t *testing.T) {
+	play(t, func(w *world) {
+		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		defer cancel()
+		e := typed(w, w.ua.Register(ctx), sipua.CodeTimeout, 0)
+		require.ErrorIs(w, e, context.DeadlineExceeded)
+		req := w.ExpectRequest(w.T, "REGISTER")
+		w.Respond(req, 200, "OK", req.Contact())
+		synctest.Wait()
+		require.Equal(w, 1, count[sipua.Registered](w))
+	})
+	play(t, func(w *world) {
+		ctx, cancel := context.WithCancelCause(w.Context())
+		why := errors.New("the window was closed")
+		done := begin(func() error { return w.ua.Register(ctx) })
+		w.ExpectRequest(w.T, "REGISTER")
+		cancel(why)
+		require.ErrorIs(w, typed(w, done(), sipua.CodeCanceled, 0), why)
+	})
+}
+
+// Close and Shutdown in each state: verbs that wait return, nothing is left.
+func TestCloseInEachState(t *testing.T) {
+	for name, before := range map[string]func(w *world) (done func() error){
+		"new": func(w *world) func() error { return nil },
+		"connecting": func(w *world) func() error {
+			w.OnDial(func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() })
+			return begin(func() error { return w.ua.Register(w.Context()) })
+		},
+		"registering": func(w *world) func() error {
+			_, done := w.registering()
+			return done
+		},
+		"registered": func(w *world) func() error { w.register(); return nil },
+		"removing": func(w *world) func() error {
+			w.register()
+			done := begin(func() error { return w.ua.Unregister(w.Context()) })
+			w.ExpectRequest(w.T, "REGISTER")
+			return done
+		},
+		"waiting for the turn": func(w *world) func() error {
+			w.registering()
+			done := begin(func() error { return w.ua.Register(w.Context()) })
+			synctest.Wait()
+			return done
+		},
+		"disconnected": func(w *world) func() error { w.register(); w.Drop(1006, ""); return nil },
+		"preparing a call": func(w *world) func() error {
+			w.delay.Store(int64(time.Second))
+			call := w.callOut()
+			return begin(func() error { return call.Answered(w.Context()) })
+		},
+		"calling": func(w *world) func() error {
+			call := w.callOut()
+			w.ExpectRequest(w.T, "INVITE")
+			return begin(func() error { return call.Answered(w.Context()) })
+		},
+		"ringing": func(w *world) func() error {
+			call := w.callOut()
+			w.Respond(w.ExpectRequest(w.T, "INVITE"), 180, "Ringing")
+			return begin(func() error { return call.Answered(w.Context()) })
+		},
+		"canceling": func(w *world) func() error {
+			call := w.callOut()
+			w.Respond(w.ExpectRequest(w.T, "INVITE"), 180, "Ringing")
+			begin(func() error { return call.Hangup(w.Context()) })
+			w.ExpectRequest(w.T, "CANCEL")
+			return begin(func() error { return call.Answered(w.Context()) })
+		},
+		"incoming": func(w *world) func() error {
+			k := w.ring()
+			return begin(func() error { return k.call.Answered(w.Context()) })
+		},
+		"answering": func(w *world) func() error {
+			k := w.ring()
+			w.delay.Store(int64(time.Second))
+			done := begin(func() error { return k.call.Accept(w.Context(), sipua.AcceptOptions{}) })
+			synctest.Wait()
+			return done
+		},
+		"accepted":    func(w *world) func() error { w.ring().accept(); return nil },
+		"established": func(w *world) func() error { w.outgoing(); return nil },
+		"holding": func(w *world) func() error {
+			_, done := w.outgoing().hold()
+			return done
+		},
+		"sending tones": func(w *world) func() error {
+			k := w.outgoing()
+			done := begin(func() error { return k.call.SendDTMF(w.Context(), "1,,,2", sipua.DTMFOptions{}) })
+			synctest.Wait()
+			return done
+		},
+		"hanging up": func(w *world) func() error {
+			k := w.outgoing()
+			done := begin(func() error { return k.call.Hangup(w.Context()) })
+			w.ExpectRequest(w.T, "BYE")
+			return done
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, end := range []string{"Close", "Shutdown"} {
+				t.Run(end, func(t *testing.T) {
+					play(t, func(w *world) {
+						done := before(w)
+						synctest.Wait()
+						if end == "Close" {
+							require.NoError(w, w.ua.Close())
+						} else {
+							ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
+							defer cancel()
+							_ = w.ua.Shutdown(ctx) // nobody answers: it may say so
+						}
+						require.NoError(w, w.ua.Close(), "closing twice")
+						if done != nil {
+							require.Error(w, done())
+						}
+						synctest.Wait()
+						require.False(w, w.Connected())
+						require.NotContains(w, strings.Join(w.story(), ", "), "internal")
+						typed(w, w.ua.Register(w.Context()), sipua.CodeClosed, 0)
+						typed(w, w.ua.Unregister(w.Context()), sipua.CodeClosed, 0)
+						require.NoError(w, w.ua.Shutdown(w.Context()))
+					})
+				})
+			}
+		})
+	}
+}
+
+// Shutdown hangs up, unregisters and closes, in this order, and waits for the
+// answers.
+func TestShutdown(t *testing.T) {
+	play(t, func(w *world) {
+		w.register()
+		a, b := w.outgoing(), w.ring()
+		w.forget()
+		done := begin(func() error { return w.ua.Shutdown(w.Context()) })
+		byes := 0
+		for range 2 {
+			switch text := string(w.ExpectMessage(w.T)); {
+			case strings.HasPrefix(text, "BYE"):
+				byes++
+			default:
+				require.Regexp(w, "^SIP/2.0 603", text)
+			}
+		}
+		require.Equal(w, 1, byes)
+		w.ExpectNothing(w.T, time.Second) // the BYE is not answered yet
+		bye := w.NewResponse(w.lastRequest("BYE"), 200, "OK")
+		w.Send(bye)
+		req := w.ExpectRequest(w.T, "REGISTER")
+		require.Equal(w, "0", value(req, "Expires"))
+		w.Respond(req, 200, "OK")
+		require.NoError(w, done())
+		require.Equal(w, sipua.Ended, a.call.State())
+		require.Equal(w, sipua.Ended, b.call.State())
+		synctest.Wait()
+		story := w.story()
+		require.Equal(w, []string{"unregistered", "disconnected 1000"}, story[len(story)-2:])
+		require.NoError(w, last[sipua.Disconnected](w).Err)
+	})
+}
+
+// lastRequest is the last request of ours with this method.
+func (w *world) lastRequest(method string) *sip.Request {
+	w.Helper()
+	entries := w.Ladder().Entries()
+	for i := len(entries) - 1; i >= 0; i-- {
+		if strings.HasPrefix(entries[i].Text, method+" ") {
+			msg, err := sip.ParseMessage([]byte(entries[i].Text))
+			require.NoError(w, err)
+			return msg.(*sip.Request)
+		}
+	}
+	require.FailNow(w, "no "+method)
+	return nil
+}
+
+func TestInstanceID(t *testing.T) {
+	play(t, func(w *world) {
+		require.Regexp(w, `^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, w.ua.InstanceID())
+		require.Contains(w, value(w.register(), "Contact"), `+sip.instance="<`+w.ua.InstanceID()+`>"`)
+	}, func(c *sipua.Config) { c.InstanceID = "" })
+	play(t, func(w *world) {
+		require.Equal(w, "urn:uuid:00000000-0000-4000-8000-000000000001", w.ua.InstanceID())
+	})
+}
+
+func TestConfig(t *testing.T) {
+	for name, change := range map[string]func(*sipua.Config){
+		"no URI":                func(c *sipua.Config) { c.URI = "" },
+		"no user":               func(c *sipua.Config) { c.URI = "sip:example.com" },
+		"tel URI":               func(c *sipua.Config) { c.URI = "tel:+1" },
+		"no scheme":             func(c *sipua.Config) { c.URI = "1001@example.com" },
+		"angle brackets":        func(c *sipua.Config) { c.URI = "<sip:1001@example.com>" },
+		"no servers":            func(c *sipua.Config) { c.Servers = nil },
+		"http server":           func(c *sipua.Config) { c.Servers = []string{"https://example.com"} },
+		"second server":         func(c *sipua.Config) { c.Servers = append(c.Servers, "example.com") },
+		"password and HA1":      func(c *sipua.Config) { c.Credentials = sipua.Credentials{Password: "a", HA1: "b"} },
+		"short registration":    func(c *sipua.Config) { c.RegistrationExpires = time.Second },
+		"negative registration": func(c *sipua.Config) { c.RegistrationExpires = -time.Hour },
+		"negative timeout":      func(c *sipua.Config) { c.ConnectTimeout = -1 },
+		"instance":              func(c *sipua.Config) { c.InstanceID = "12345" },
+		"instance with quotes":  func(c *sipua.Config) { c.InstanceID = `urn:x">` },
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(w *world) {
+				cfg := sipua.Config{URI: "sip:1001@example.com", Servers: []string{"wss://example.com"}}
+				change(&cfg)
+				_, err := sipua.New(cfg)
+				e := typed(w, err, sipua.CodeInvalidArgument, 0)
+				require.NotEmpty(w, e.Reason)
+			})
+		})
+	}
+	// The configuration is copied.
+	servers := []string{"wss://example.com/ws"}
+	play(t, func(w *world) {
+		servers[0] = "changed"
+		w.register()
+		require.Equal(w, "wss://example.com/ws", w.ExpectDial(w.T))
+	}, func(c *sipua.Config) { c.Servers = servers })
+}

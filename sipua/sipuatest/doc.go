@@ -1,0 +1,39 @@
+// Package sipuatest is for testing programs that use package sipua, without a
+// network, a browser or a microphone. There are four tools; take as few of them
+// as the test needs.
+//
+// [NewPipe] is an in-memory [sipua.Transport] at whose other end the test is the
+// SIP server and says what happens, message for message. It has no goroutine and
+// works inside testing/synctest, where half an hour of timers takes no time:
+//
+//	func TestRegistrationIsRefreshed(t *testing.T) {
+//		synctest.Test(t, func(t *testing.T) {
+//			transport, peer := sipuatest.NewPipe()
+//			ua, err := sipua.New(sipua.Config{
+//				URI: "sip:1001@example.com", Servers: []string{"wss://example.com"}, Transport: transport,
+//			})
+//			if err != nil {
+//				t.Fatal(err)
+//			}
+//			defer ua.Close()
+//			go ua.Register(t.Context())
+//
+//			first := peer.ExpectRequest(t, "REGISTER")
+//			peer.Respond(first, 200, "OK", first.Contact(), sip.NewHeader("Expires", "600"))
+//			peer.Timeout = 600 * time.Second // fake time
+//			second := peer.ExpectRequest(t, "REGISTER")
+//			peer.Respond(second, 200, "OK", second.Contact(), sip.NewHeader("Expires", "600"))
+//		})
+//	}
+//
+// [NewServer] is a SIP registrar and proxy over WebSocket, in the manner of
+// net/http/httptest: digest, contacts, forking, CANCEL, Record-Route, and hooks
+// for delays, losses, error responses, dropped connections and restarts. See the
+// example. It is not there under GOOS=js, where nothing can listen.
+//
+// [Factory] and [Media] are fake media: no sound, but the signalling states,
+// session descriptions and refusals of a browser's RTCPeerConnection.
+//
+// [Ladder] is what a pipe, or a transport wrapped by [Record], has exchanged: as
+// a short diagram for failures, and as normalised text for golden files.
+package sipuatest

@@ -1,0 +1,128 @@
+//go:build !js
+
+package sipuatest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Action is what happens to a request that [Server.Intercept] looked at. The
+// zero Action lets it pass.
+type Action struct {
+	// Delay holds the request, and everything behind it on the same connection,
+	// as a slow network does. It comes before the rest.
+	Delay time.Duration
+	// Drop loses the request.
+	Drop bool
+	// Close ends the connection that the request came on with this code, 1006
+	// for a break without a close frame. The request is lost.
+	Close int
+	// Status, when set, answers the request with this response.
+	Status  int
+	Reason  string
+	Headers []sip.Header
+}
+
+// Intercept sets a function that sees every request first, ACK and CANCEL
+// included, and decides about it. It must not change the request. Nil takes it
+// away.
+func (s *Server) Intercept(f func(req *sip.Request) Action) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.intercept = f
+}
+
+// Requests returns all requests that came so far, in the order of arrival,
+// retransmissions and those that were intercepted included.
+func (s *Server) Requests() []*sip.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*sip.Request(nil), s.requests...)
+}
+
+// Contacts returns the contact addresses that are registered for a user, in the
+// order of their registration.
+func (s *Server) Contacts(user string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []string
+	for _, b := range s.current(user) {
+		list = append(list, b.uri.String())
+	}
+	return list
+}
+
+// WaitContacts waits until a user has n contacts, or ctx ends.
+func (s *Server) WaitContacts(ctx context.Context, user string, n int) error {
+	for {
+		s.mu.Lock()
+		list, changed := s.current(user), s.changed
+		s.mu.Unlock()
+		if len(list) == n {
+			return nil
+		}
+		next := time.Hour
+		for _, b := range list {
+			next = min(next, time.Until(b.expires))
+		}
+		expiry := time.NewTimer(next)
+		select {
+		case <-changed:
+		case <-expiry.C:
+		case <-ctx.Done():
+		}
+		expiry.Stop()
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s has %d contacts, not %d: %w", user, len(list), n, ctx.Err())
+		}
+	}
+}
+
+// Connections returns the number of open connections.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.flows)
+}
+
+// Send writes bytes, whatever they are, as one WebSocket message to every
+// contact of a user.
+func (s *Server) Send(user string, message []byte) error {
+	s.mu.Lock()
+	list := s.current(user)
+	s.mu.Unlock()
+	if len(list) == 0 {
+		return fmt.Errorf("nobody is registered as %q", user)
+	}
+	for _, b := range list {
+		b.flow.send(message)
+	}
+	return nil
+}
+
+// DropConnections closes all connections with a code, 1006 for a break without
+// a close frame, and returns when they are gone. The server goes on listening.
+func (s *Server) DropConnections(code int) { s.drop(code, "dropped") }
+
+// ExpireNonces makes every nonce stale.
+func (s *Server) ExpireNonces() { s.auth.reset() }
+
+// drop closes all flows and waits for their end.
+func (s *Server) drop(code int, reason string) {
+	s.mu.Lock()
+	var list []*flow
+	for f := range s.flows {
+		list = append(list, f)
+	}
+	s.mu.Unlock()
+	for _, f := range list {
+		f.out.push(frame{close: code, reason: reason})
+	}
+	for _, f := range list {
+		<-f.ended
+	}
+}

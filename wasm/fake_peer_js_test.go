@@ -1,0 +1,176 @@
+package main
+
+// fakePeer is the media side of the page: mediaDevices, MediaStream and an
+// RTCPeerConnection that takes descriptions only in the signalling states of W3C
+// WebRTC section 4.4.1. Candidates and connection states come when the test says
+// so, gathering is over at once unless page.slowGathering is set.
+//
+//	page.microphone   undefined: allowed; { reject }: refused; "ask": waits in page.prompts
+//	page.failing      { method: name of the exception }, once
+const fakePeer = `
+class Track {
+	enabled = true; readyState = "live"; stops = 0;
+	constructor(kind) { this.kind = kind; }
+	stop() { this.stops++; this.readyState = "ended"; }
+}
+page.MediaStream = class MediaStream {
+	#tracks;
+	constructor(...kinds) { this.#tracks = kinds.map((k) => new Track(k)); page.streams.push(this); }
+	getTracks() { return [...this.#tracks]; }
+	getAudioTracks() { return this.#tracks.filter((t) => t.kind === "audio"); }
+};
+page.mediaDevices = {
+	getUserMedia(constraints) {
+		page.asked.push(constraints);
+		if (!constraints?.audio && !constraints?.video) return Promise.reject(new TypeError("audio or video must be asked for"));
+		const stream = () => new page.MediaStream(...["video", "audio"].filter((k) => constraints[k]));
+		if (page.microphone === "ask") return new Promise((resolve, reject) => page.prompts.push({ allow: () => resolve(stream()), deny: reject }));
+		return page.microphone ? Promise.reject(page.microphone.reject) : Promise.resolve(stream());
+	},
+};
+
+const reverse = { sendrecv: "sendrecv", sendonly: "recvonly", recvonly: "sendonly", inactive: "inactive" };
+const both = (a, b) => { // RFC 3264 section 6.1
+	const sends = /^send/.test(a) && /^send/.test(b), receives = /recv/.test(a) && /recv/.test(b);
+	return sends ? receives ? "sendrecv" : "sendonly" : receives ? "recvonly" : "inactive";
+};
+const sections = (sdp) => {
+	if (!/^v=0\r\n/.test(sdp)) throw new DOMException("no session description", "OperationError");
+	return sdp.split(/^m=/m).slice(1).map((s) => ({ kind: /^\w+/.exec(s)[0], direction: /^a=(sendrecv|sendonly|recvonly|inactive)\r$/m.exec(s)?.[1] ?? "sendrecv" }));
+};
+const wrong = (what) => new DOMException(what, "InvalidStateError");
+
+class DTMFSender extends Target {
+	inserted = [];
+	constructor(transceiver) { super(); this.transceiver = transceiver; }
+	get canInsertDTMF() { return !page.noTelephoneEvents && /^send/.test(this.transceiver.currentDirection ?? ""); }
+	insertDTMF(tones, duration = 100, gap = 70) {
+		if (!this.canInsertDTMF) throw wrong("no telephone events were negotiated");
+		if (/[^0-9A-D#*,]/i.test(tones)) throw new DOMException("no such tone", "InvalidCharacterError");
+		this.inserted.push({ tones, duration, gap });
+	}
+}
+class Transceiver {
+	stopped = false; mid = null; currentDirection = null;
+	#direction;
+	constructor(kind, track, direction) {
+		this.kind = kind;
+		this.#direction = direction;
+		this.sender = { track, dtmf: kind === "audio" ? new DTMFSender(this) : null };
+	}
+	get direction() { return this.stopped ? "stopped" : this.#direction; }
+	set direction(d) {
+		if (this.stopped) throw wrong("the transceiver is stopped");
+		if (reverse[d]) this.#direction = d; // an enumeration: other values do nothing
+	}
+	stop() { this.stopped = true; this.currentDirection = "stopped"; }
+}
+
+page.RTCPeerConnection = class RTCPeerConnection extends Target {
+	signalingState = "stable"; iceGatheringState = "new"; connectionState = "new"; log = []; candidates = []; restarts = 0;
+	#transceivers = []; #made = {}; #current = null; #pending = null; #remote = null;
+	constructor(configuration) {
+		if (page.failing.RTCPeerConnection) throw new DOMException("an ICE server without a URL", page.failing.RTCPeerConnection);
+		super();
+		this.configuration = configuration;
+		page.peers.push(this);
+	}
+	#in(...states) { if (!states.includes(this.signalingState)) throw wrong(this.log.at(-1) + " in " + this.signalingState); }
+	#begin(what) {
+		this.log.push(what);
+		if (this.signalingState === "closed") throw wrong("the peer connection is closed");
+		const name = page.failing[what];
+		delete page.failing[what];
+		if (name) throw new DOMException(what + " fails", name);
+	}
+	addTrack(track) {
+		this.#begin("addTrack");
+		if (!(track instanceof Track)) throw new TypeError("not a MediaStreamTrack");
+		if (this.#transceivers.some((t) => t.sender.track === track)) throw new DOMException("added already", "InvalidAccessError");
+		this.#transceivers.push(new Transceiver(track.kind, track, "sendrecv"));
+	}
+	getTransceivers() { return [...this.#transceivers]; }
+	getSenders() { return this.#transceivers.map((t) => t.sender); }
+	#describe(direction) {
+		return "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n" + this.#transceivers.filter((t) => !t.stopped).map((t, i) => {
+			t.mid = String(i);
+			return "m=" + t.kind + " 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=mid:" + i + "\r\na=" + direction(t, i) + "\r\n";
+		}).join("");
+	}
+	async createOffer() {
+		this.#begin("createOffer");
+		this.#in("stable", "have-local-offer");
+		return (this.#made.offer = { type: "offer", sdp: this.#describe((t) => t.direction) });
+	}
+	async createAnswer() {
+		this.#begin("createAnswer");
+		this.#in("have-remote-offer");
+		const remote = sections(this.#remote);
+		return (this.#made.answer = { type: "answer", sdp: this.#describe((t, i) => both(t.direction, reverse[remote[i]?.direction ?? "inactive"])) });
+	}
+	get localDescription() {
+		const d = this.#pending ?? this.#current;
+		return d && { type: d.type, sdp: d.sdp + this.candidates.map((c) => "a=" + c + "\r\n").join("") };
+	}
+	async setLocalDescription({ type, sdp }) {
+		this.#begin("setLocalDescription " + type);
+		if (type === "rollback") return this.#rollback();
+		if (type === "offer") this.#in("stable", "have-local-offer");
+		else this.#in("have-remote-offer");
+		if (sdp !== this.#made[type]?.sdp) throw new DOMException("not the description made last", "InvalidModificationError");
+		this.#pending = { type, sdp };
+		if (type === "offer") this.signalingState = "have-local-offer";
+		else this.#agree(sections(sdp).map((s) => s.direction));
+		if (this.iceGatheringState === "complete") return;
+		this.iceGatheringState = "gathering";
+		this.fire("icegatheringstatechange");
+		if (!page.slowGathering) queueMicrotask(() => this.gathered());
+	}
+	async setRemoteDescription({ type, sdp }) {
+		this.#begin("setRemoteDescription " + type);
+		if (type === "rollback") return this.#rollback();
+		if (type === "offer") this.#in("stable", "have-remote-offer");
+		else this.#in("have-local-offer", "have-remote-pranswer");
+		const remote = sections(sdp);
+		this.#remote = sdp;
+		if (type === "pranswer") this.signalingState = "have-remote-pranswer";
+		if (type === "answer") this.#agree(sections(this.#pending.sdp).map((s, i) => both(s.direction, reverse[remote[i]?.direction ?? "inactive"])));
+		if (type !== "offer") return;
+		this.signalingState = "have-remote-offer";
+		remote.forEach((s, i) => {
+			const t = this.#transceivers.find((t) => t.mid === String(i)) ?? this.#transceivers.find((t) => t.mid === null && t.kind === s.kind);
+			if (t) { t.mid = String(i); return; }
+			const added = new Transceiver(s.kind, null, "recvonly");
+			Object.assign(added, { mid: String(i), offered: true });
+			this.#transceivers.push(added);
+		});
+	}
+	#agree(directions) {
+		this.#current = this.#pending;
+		this.#pending = null;
+		this.signalingState = "stable";
+		this.#transceivers.forEach((t, i) => { t.offered = false; if (!t.stopped) t.currentDirection = directions[i] ?? "inactive"; });
+	}
+	#rollback() { // the directions that the page wants stay
+		this.#in("have-local-offer", "have-remote-offer");
+		this.#pending = null;
+		this.#transceivers = this.#transceivers.filter((t) => !t.offered);
+		this.signalingState = "stable";
+	}
+	async addIceCandidate(c) {
+		this.#begin("addIceCandidate");
+		if (!this.#remote) throw wrong("no remote description");
+		if (c.candidate && c.sdpMid == null && c.sdpMLineIndex == null) throw new TypeError("sdpMid or sdpMLineIndex is wanted");
+		this.remoteCandidate = c;
+	}
+	restartIce() { this.restarts++; }
+	close() {
+		this.log.push("close");
+		this.signalingState = this.connectionState = "closed"; // without events
+		this.#transceivers.forEach((t) => t.stop());
+	}
+	candidate() { this.candidates.push("candidate:1 1 udp 1 192.0.2.1 9 typ host"); }
+	gathered() { if (this.iceGatheringState === "gathering") { this.iceGatheringState = "complete"; this.fire("icegatheringstatechange"); } }
+	connect(state) { this.connectionState = state; this.fire("connectionstatechange"); }
+};
+`

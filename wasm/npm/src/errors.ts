@@ -1,0 +1,98 @@
+/**
+ * What went wrong, for a program to branch on. The Go package uses the same strings.
+ *
+ * | code | meaning |
+ * |---|---|
+ * | `invalid-argument` | the input is wrong; the message says what |
+ * | `invalid-state` | not possible in this state of the call or user agent |
+ * | `closed` | the user agent was closed |
+ * | `connection-failed` | no server could be reached |
+ * | `connection-lost` | the connection broke before the answer came |
+ * | `timeout` | the peer did not answer in time (RFC 3261 section 17) |
+ * | `rejected` | the peer answered with a failure: see `status` and `reason` |
+ * | `unauthorized` | the credentials were refused, or none are known for the challenge |
+ * | `canceled` | the act was given up before it was done |
+ * | `protocol` | the peer sent something that cannot be used |
+ * | `media-denied` | the person or the browser refused the microphone |
+ * | `media-not-found` | there is no microphone |
+ * | `media-failed` | the peer connection failed or refused a description |
+ * | `unsupported` | this browser or the other side cannot do it |
+ * | `internal` | a defect of this package |
+ * | `load-failed` | sipwasm.wasm could not be loaded; the message says what to do |
+ */
+export type ErrorCode = (typeof codes)[number];
+
+const codes = [
+  "invalid-argument", "invalid-state", "closed", "connection-failed", "connection-lost", "timeout", "rejected",
+  "unauthorized", "canceled", "protocol", "media-denied", "media-not-found", "media-failed", "unsupported", "internal",
+  "load-failed",
+] as const;
+
+/** What a {@link SipError} carries besides its code and message. */
+export interface SipErrorDetails {
+  op?: string;
+  status?: number;
+  reason?: string;
+  cause?: unknown;
+}
+
+/**
+ * The error of everything in this package. `message` is a sentence for a developer's eyes; `reason` may come from the
+ * network: show it as text.
+ */
+export class SipError extends Error {
+  override readonly name = "SipError";
+  /** What a program branches on. */
+  readonly code: ErrorCode;
+  /** What was tried: "register", "call", "hold" … */
+  declare readonly op?: string;
+  /** Status of the SIP response that ended the act, such as 486 (RFC 3261 section 21). */
+  declare readonly status?: number;
+  /** Reason phrase of that response, or what happened. Text from the network, never markup. */
+  declare readonly reason?: string;
+
+  constructor(code: ErrorCode, message: string, details: SipErrorDetails = {}) {
+    super(message, "cause" in details ? { cause: details.cause } : undefined);
+    this.code = code;
+    if (details.op !== undefined) this.op = details.op;
+    if (details.status !== undefined) this.status = details.status;
+    if (details.reason !== undefined) this.reason = details.reason;
+  }
+}
+
+/** @internal The plain object that the Go side rejects with. */
+export interface ErrorRecord {
+  code: string;
+  message: string;
+  op?: string | undefined;
+  status?: number | undefined;
+  reason?: string | undefined;
+  cause?: unknown;
+}
+
+/** @internal Makes a real error, with a stack, of a rejection from the Go side. */
+export function errorFrom(record: ErrorRecord): SipError {
+  const code = codes.find((c) => c === record.code) ?? "internal";
+  return new SipError(code, record.message, {
+    ...(record.op ? { op: record.op } : {}),
+    ...(record.status ? { status: record.status } : {}),
+    ...(record.reason ? { reason: record.reason } : {}),
+    ...(record.cause != null ? { cause: record.cause } : {}),
+  });
+}
+
+/**
+ * @internal
+ * Starts an act and settles as it does, unless `signal` aborts first: then the promise rejects with code "canceled" and
+ * the signal's reason as cause. That ends the waiting, not the act. An act whose signal has aborted already is not started.
+ */
+export function abortable<T>(op: string, signal: AbortSignal | undefined, start: () => Promise<T>): Promise<T> {
+  if (!signal) return start();
+  const aborted = () => new SipError("canceled", `${op}: aborted by its signal`, { op, cause: signal.reason });
+  if (signal.aborted) return Promise.reject(aborted());
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => reject(aborted());
+    signal.addEventListener("abort", abort, { once: true });
+    start().then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

@@ -1,0 +1,103 @@
+import type { Call } from "./call.js";
+import type { SipError } from "./errors.js";
+
+/**
+ * Where a call stands.
+ *
+ * | state | outgoing | incoming |
+ * |---|---|---|
+ * | `preparing` | media is being set up, nothing was sent yet | – |
+ * | `calling` | INVITE sent, no answer yet | – |
+ * | `ringing` | the other side rings (18x) | waiting for accept or reject |
+ * | `answering` | – | accepted, media is being set up |
+ * | `accepted` | – | 200 sent, ACK not here yet |
+ * | `established` | both sides talk | both sides talk |
+ * | `canceling` | hung up before the answer; CANCEL sent | – |
+ * | `ended` | over | over |
+ */
+export type CallState =
+  | "preparing" | "calling" | "ringing" | "answering" | "accepted" | "established" | "canceling" | "ended";
+
+/** Who made a call. */
+export type Direction = "outgoing" | "incoming";
+
+/** Who did something: this side, the other one, or neither (time-out, lost connection, failed media). */
+export type Party = "local" | "remote" | "system";
+
+/** The other side of a call. Every field is text from the network: never use it as markup. */
+export interface Identity {
+  /** Name that the other side gives itself; empty when there is none. It proves nothing. */
+  readonly displayName: string;
+  /** SIP URI, such as "sip:1002@example.com". */
+  readonly uri: string;
+  /** User part of the URI, such as "1002"; empty when there is none. */
+  readonly user: string;
+}
+
+/** One SIP message as it went over the wire, with passwords' digests masked. */
+export interface TraceMessage {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly direction: "in" | "out";
+  /** WebSocket URL of the server. */
+  readonly server: string;
+  /** The whole message. Text from the network, never markup. */
+  readonly text: string;
+}
+
+/** The events of a {@link UserAgent}: name and what listeners get. */
+export interface UserAgentEvents {
+  /** The WebSocket to `server` is open. */
+  connected: { readonly server: string };
+  /** It is gone. `code` and `reason` are those of the WebSocket close (RFC 6455 section 7.1.5; 1006: no close frame
+   *  came). `error` is absent when this side closed it. */
+  disconnected: { readonly server: string; readonly code: number; readonly reason: string; readonly error?: SipError };
+  /** The registrar holds our binding for `expires` seconds from now. Comes again with each refresh (RFC 3261 section 10). */
+  registered: { readonly expires: number };
+  /** There is no binding any more. `error` is absent when that was asked for. */
+  unregistered: { readonly error?: SipError };
+  /** Somebody calls. 180 Ringing has been sent; `accept` or `reject` it. */
+  incoming: Call;
+  /** A message from the network could not be used. It was answered as SIP demands, and the user agent goes on. */
+  protocolError: { readonly error: SipError };
+  /** A SIP message was sent or received. Tracing is on while this event has a listener. */
+  trace: TraceMessage;
+  /** The Go program ended by a defect. Everything pending was rejected; make a new user agent to go on. */
+  exit: { readonly error: SipError };
+}
+
+/** How a call ended. */
+export interface EndedEvent {
+  /** Who ended it. */
+  readonly by: Party;
+  /** Status of the final response, or of the Reason header in BYE or CANCEL (RFC 3326). Absent when there was none. */
+  readonly status?: number;
+  /** Its phrase, possibly empty. Text from the network, never markup. */
+  readonly reason: string;
+  /** Why, when the call did not end by an ordinary hang-up. */
+  readonly error?: SipError;
+}
+
+/** The events of a {@link Call}: name and what listeners get. */
+export interface CallEvents {
+  /** The state changed. Comes before the event that belongs to the change. */
+  state: { readonly state: CallState; readonly previous: CallState };
+  /** A provisional response came (RFC 3261 section 21.1). `earlyMedia`: the other side already sends sound. */
+  ringing: { readonly status: number; readonly reason: string; readonly earlyMedia: boolean };
+  /** The call is answered and its media is set up. */
+  answered: Record<string, never>;
+  /** `by` put the call on hold (RFC 3264 section 8.4). */
+  held: { readonly by: Party };
+  /** `by` took the call back from hold. */
+  resumed: { readonly by: Party };
+  /** Last event of a call; comes exactly once. */
+  ended: EndedEvent;
+  /** The browser's peer connection exists. Use it for statistics; do not negotiate with it. */
+  peerconnection: { readonly peerConnection: RTCPeerConnection };
+  /** The microphone is open. */
+  localstream: { readonly stream: MediaStream };
+  /** The stream with the other side's sound exists. */
+  remotestream: { readonly stream: MediaStream };
+  /** The browser refused to play the sound without a gesture. Call `resume` in the handler of a click. */
+  autoplayBlocked: { readonly resume: () => Promise<void> };
+}

@@ -1,0 +1,32 @@
+/**
+ * What the user agent takes from the page. Give your own objects to run in a sandbox, in another window or in a test;
+ * what you leave out comes from the page.
+ */
+export interface Host {
+  /** Carries SIP (RFC 7118). */
+  readonly WebSocket: typeof WebSocket;
+  /** Makes the media of a call. Without it registration works and calls fail. */
+  readonly RTCPeerConnection: typeof RTCPeerConnection | undefined;
+  /** Opens the microphone. Browsers have it in secure contexts only (https, localhost). */
+  readonly mediaDevices: Pick<MediaDevices, "getUserMedia"> | undefined;
+  /** Hears what the Go program prints, which it does only when it crashes. */
+  readonly console: Pick<Console, "error">;
+}
+
+/** The page's own objects, read when they are needed, so that importing this package touches nothing. */
+export const pageHost: Host = {
+  get WebSocket() { return globalThis.WebSocket; },
+  get RTCPeerConnection() { return globalThis.RTCPeerConnection as typeof RTCPeerConnection | undefined; },
+  get mediaDevices() { return globalThis.navigator?.mediaDevices as MediaDevices | undefined; },
+  get console() { return globalThis.console; },
+};
+
+/** Fills in what a partial host leaves out. */
+export function completeHost(host: Partial<Host>): Host {
+  return {
+    WebSocket: host.WebSocket ?? pageHost.WebSocket,
+    RTCPeerConnection: host.RTCPeerConnection ?? pageHost.RTCPeerConnection,
+    mediaDevices: host.mediaDevices ?? pageHost.mediaDevices,
+    console: host.console ?? pageHost.console,
+  };
+}

@@ -1,0 +1,175 @@
+import { Call, type AudioOptions, type CallOptions, type Waiting } from "./call.js";
+import { Emitter, report } from "./emitter.js";
+import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
+import type { Identity, TraceMessage, UserAgentEvents } from "./events.js";
+import { loadPort, type LoadOptions } from "./load.js";
+import type { Port, Target } from "./port.js";
+
+/**
+ * Answers to digest challenges (RFC 8760): a password, or the hash "HA1" of `username:realm:password` in hexadecimal for
+ * those who do not want to hold the password. A hash is good for one realm and one algorithm.
+ */
+export type Credentials =
+  | { /** Default: the user part of `uri`. */ username?: string; password: string; ha1?: never }
+  | { /** Default: the user part of `uri`. */ username?: string; ha1: string; password?: never };
+
+/** Options of {@link UserAgent.create}. */
+export interface UserAgentOptions extends LoadOptions, AudioOptions, Waiting {
+  /** Address of record, such as "sip:1001@example.com". */
+  uri: string;
+  /** WebSocket addresses of the SIP server ("wss://…", "ws://…"), tried in this order. */
+  servers: readonly string[];
+  /** Without them a server's challenge ends in code "unauthorized". */
+  credentials?: Credentials;
+  /** Name that others see, such as "Alice". Default: none. */
+  displayName?: string;
+  /** "urn:uuid:…" that names this device towards the registrar (RFC 5626 section 4.1). Store `ua.instanceId` and give it
+   *  back, so that a reload replaces the old binding. Default: a new one. */
+  instanceId?: string;
+  /** Seconds that a registration is asked to last; the registrar may grant others. Default 600, at least 60. */
+  registrationExpires?: number;
+  /** The User-Agent header. Default "sipwasm/<version>". */
+  userAgent?: string;
+  /** Milliseconds that one connection attempt to one server may take. Default 10000. */
+  connectTimeout?: number;
+  /** STUN and TURN servers for calls. Default: none. */
+  iceServers?: readonly RTCIceServer[];
+  /** Milliseconds that a call waits for ICE candidates before it goes on with those it has. Default 2000. */
+  iceGatheringTimeout?: number;
+}
+
+/** One SIP account on one device: registers, makes calls and takes them. */
+export class UserAgent {
+  readonly #port: Port;
+  readonly #events = new Emitter<UserAgentEvents>();
+  readonly #calls = new Set<Call>();
+  readonly #audio: HTMLAudioElement | false | undefined;
+  readonly #handle: number;
+  #closed: Promise<void> | undefined;
+  #instanceId = "";
+
+  private constructor(port: Port, audio: HTMLAudioElement | false | undefined) {
+    this.#port = port;
+    this.#audio = audio;
+    this.#handle = port.attachNew(this.#target);
+  }
+
+  /**
+   * Loads the Go program when that has not been done and makes a user agent. It connects when it first has to: in
+   * {@link register} or {@link call}.
+   * @throws {SipError} "invalid-argument" with a message that names the option; "load-failed".
+   */
+  static async create(options: UserAgentOptions): Promise<UserAgent> {
+    const { wasm, host, audio, signal, credentials, ...rest } = options;
+    return abortable("create", signal, async () => {
+      const port = await loadPort({ ...(wasm !== undefined && { wasm }), ...(host && { host }) });
+      signal?.throwIfAborted(); // the promise has been rejected by now; this keeps from making what nobody can close
+      const ua = new UserAgent(port, audio);
+      try {
+        const { instanceId } = await port.call<{ instanceId: string }>("create", ua.#handle, { ...rest, ...credentials });
+        ua.#instanceId = instanceId;
+      } catch (error) {
+        port.detach(ua.#handle);
+        throw error;
+      }
+      if (signal?.aborted) await ua.close();
+      return ua;
+    });
+  }
+
+  /** The "urn:uuid:…" in use. See {@link UserAgentOptions.instanceId}. */
+  get instanceId(): string { return this.#instanceId; }
+
+  /** The calls that have not ended. */
+  get calls(): readonly Call[] { return [...this.#calls]; }
+
+  /**
+   * Adds a listener. One that throws or rejects is reported to the page (reportError) and harms nothing else.
+   * @returns the function that removes it
+   */
+  on<K extends keyof UserAgentEvents>(type: K, listener: (event: UserAgentEvents[K]) => unknown): () => void {
+    const remove = this.#events.on(type, listener);
+    if (type === "trace") this.#traceWhileHeard();
+    return () => {
+      remove();
+      if (type === "trace") this.#traceWhileHeard();
+    };
+  }
+
+  /**
+   * Connects when needed and registers (RFC 3261 section 10). Resolves when the registrar has accepted; refreshes by
+   * itself until {@link unregister}.
+   * @throws {SipError} "connection-failed", "unauthorized", "rejected", "timeout", "closed".
+   */
+  async register({ signal }: Waiting = {}): Promise<void> {
+    await this.#act("register", signal);
+  }
+
+  /** Takes the binding back and stops refreshing. */
+  async unregister({ signal }: Waiting = {}): Promise<void> {
+    await this.#act("unregister", signal);
+  }
+
+  /**
+   * Calls somebody and returns at once; the call's events and promises tell the rest. What is wrong with the target or
+   * the options ends the call with code "invalid-argument".
+   * @param target "1002", "sip:1002@example.com", "1002@example.com" or "tel:+15550100"
+   */
+  call(target: string, options: CallOptions = {}): Call {
+    const audio = options.audio ?? this.#audio;
+    const call = Call.outgoing(
+      this.#port, target, { ...options, ...(audio !== undefined && { audio }) },
+      (args) => this.#act("call", undefined, args), (ended) => this.#calls.delete(ended),
+    );
+    this.#calls.add(call);
+    return call;
+  }
+
+  /** Hangs up every call, unregisters and disconnects. Closing again gives the same promise. */
+  close(): Promise<void> {
+    this.#closed ??= this.#port.call("close", this.#handle).finally(() => this.#port.detach(this.#handle));
+    return this.#closed;
+  }
+
+  #act<T = void>(op: string, signal?: AbortSignal, args?: object): Promise<T> {
+    if (this.#closed) return Promise.reject(new SipError("closed", `${op}: the user agent was closed`, { op }));
+    return abortable(op, signal, () => this.#port.call<T>(op, this.#handle, args));
+  }
+
+  #tracing = false;
+
+  #traceWhileHeard(): void {
+    const on = this.#events.count("trace") > 0;
+    if (on === this.#tracing || this.#closed) return;
+    this.#tracing = on;
+    this.#port.call("trace", this.#handle, { on }).catch(report);
+  }
+
+  readonly #target: Target = {
+    event: (type, payload) => {
+      const handle = (this.#on as Record<string, ((payload: never) => void) | undefined>)[type];
+      handle?.(payload);
+    },
+    exit: (error) => {
+      this.#closed ??= Promise.resolve();
+      this.#events.emit("exit", { error });
+    },
+  };
+
+  /** What each event of the port does here. */
+  readonly #on = {
+    connected: (event: UserAgentEvents["connected"]) => this.#events.emit("connected", event),
+    disconnected: ({ error, ...event }: { server: string; code: number; reason: string; error?: ErrorRecord | null }) =>
+      this.#events.emit("disconnected", { ...event, ...(error ? { error: errorFrom(error) } : {}) }),
+    registered: (event: UserAgentEvents["registered"]) => this.#events.emit("registered", event),
+    unregistered: ({ error }: { error?: ErrorRecord | null }) =>
+      this.#events.emit("unregistered", error ? { error: errorFrom(error) } : {}),
+    protocolError: ({ error }: { error: ErrorRecord }) => this.#events.emit("protocolError", { error: errorFrom(error) }),
+    trace: (message: TraceMessage) => this.#events.emit("trace", message),
+    incoming: ({ call: handle, id, remote }: { call: number; id: string; remote: Identity }) => {
+      const call = Call.incoming(this.#port, handle, id, remote, this.#audio, (ended) => this.#calls.delete(ended));
+      this.#calls.add(call);
+      this.#events.emit("incoming", call);
+    },
+  };
+}

@@ -1,0 +1,56 @@
+// What must not compile. A line that begins to compile is an error here, because its expectation is not met then.
+import { Call, SipError, UserAgent, type Credentials, type ErrorCode, type UserAgentOptions } from "sipwasm";
+// @ts-expect-error internal
+import { Port } from "sipwasm";
+// @ts-expect-error internal: exports has one entry for JavaScript
+import { Emitter } from "sipwasm/dist/emitter.js";
+
+declare const ua: UserAgent;
+declare const call: Call;
+declare const error: SipError;
+
+// @ts-expect-error a user agent is made by create
+new UserAgent();
+// @ts-expect-error a call is made by a user agent
+new Call();
+// @ts-expect-error internal
+Call.outgoing;
+// @ts-expect-error servers is required
+export const noServers: UserAgentOptions = { uri: "sip:a@b" };
+// @ts-expect-error servers is a list
+export const oneServer: UserAgentOptions = { uri: "sip:a@b", servers: "wss://a" };
+// @ts-expect-error not an option
+export const typo: UserAgentOptions = { uri: "sip:a@b", servers: [], stunServers: [] };
+// @ts-expect-error an option is there or absent, never undefined
+export const undefinedName: UserAgentOptions = { uri: "sip:a@b", servers: [], displayName: undefined };
+// @ts-expect-error a password or its hash, not both
+export const both: Credentials = { password: "p", ha1: "h" };
+// @ts-expect-error and one of them
+export const neither: Credentials = { username: "u" };
+
+// @ts-expect-error not an event
+ua.on("incomming", () => {});
+// @ts-expect-error an event of calls
+ua.on("ringing", () => {});
+// @ts-expect-error the listener gets a call
+ua.on("incoming", (text: string) => text);
+// @ts-expect-error not a field of the event
+ua.on("registered", ({ seconds }) => seconds);
+// @ts-expect-error call.state is read only
+call.state = "ended";
+// @ts-expect-error not a state
+call.state === "connected";
+// @ts-expect-error the remote side is read only
+call.remote.displayName = "";
+// @ts-expect-error a status is a number
+call.reject("486");
+// @ts-expect-error tones are text
+call.sendDTMF(1);
+// @ts-expect-error a promise, not a function
+call.answered();
+// @ts-expect-error not a code
+error.code === "busy";
+// @ts-expect-error not a code
+export const code: ErrorCode = "auth";
+// @ts-expect-error may be absent
+export const status: number = error.status;

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"strings"
+	"syscall/js"
+	"testing"
+
+	"github.com/emiago/sipgo/sip"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sipwasm/sipwasm/sipua"
+)
+
+// What goes wrong at the port, and what it says about it.
+
+func TestPortRefuses(t *testing.T) {
+	f := start(t)
+	e := f.refused(f.begin("fly", ua, nil), "unsupported")
+	require.Equal(t, "fly", text(e, "op"))
+	f.refused(f.begin("register", ua, nil), "closed")
+	f.refused(f.begin("hangup", 2, nil), "invalid-state")
+	e = f.refused(f.begin("create", ua, object("uri", "1001", "servers", []any{server})), "invalid-argument")
+	require.Contains(t, text(e, "message"), "sip:")
+	f.refused(f.begin("create", ua, object("uri", "sip:1001@example.com")), "invalid-argument")
+	f.refused(f.begin("register", ua, nil), "closed") // what failed made nothing
+
+	f.create(ua)
+	f.refused(f.begin("call", ua, object("call", 3, "target", "")), "invalid-argument")
+	f.refused(f.begin("call", ua, object("call", 3, "target", "1002", "headers", []any{[]any{"Via", "x"}})), "invalid-argument")
+	f.refused(f.begin("hangup", 3, nil), "invalid-state")
+}
+
+func TestPortErrorOfTheOtherSide(t *testing.T) {
+	f := start(t)
+	ws := f.register(ua)
+	f.begin("call", ua, object("call", 3, "target", "1002"))
+	answered := f.begin("answered", 3, nil)
+	f.respond(ws, f.request("INVITE"), 486, "Busy <b>Here</b>")
+	e := f.refused(answered, "rejected")
+	require.Equal(t, 486, e.Get("status").Int())
+	require.Equal(t, "Busy <b>Here</b>", text(e, "reason"))
+	for _, kind := range []string{"peerconnection", "localstream", "state", "state"} {
+		f.expectEvent(3, kind)
+	}
+	ended := f.expectEvent(3, "ended")
+	require.Equal(t, "remote", text(ended, "by"))
+	f.requireError(ended.Get("error"), "rejected")
+}
+
+func TestPortErrorOfTheBrowser(t *testing.T) {
+	f := start(t)
+	f.register(ua)
+	thrown := exception("NotAllowedError")
+	f.Set("microphone", map[string]any{"reject": thrown})
+	f.begin("call", ua, object("call", 3, "target", "1002"))
+	e := f.refused(f.begin("answered", 3, nil), "media-denied")
+	require.True(t, e.Get("cause").Equal(thrown), "the exception itself")
+	require.Contains(t, text(e, "message"), "browser's settings")
+	require.True(t, e.Get("status").IsUndefined())
+	f.expectState(3, "ended")
+	f.requireError(f.expectEvent(3, "ended").Get("error"), "media-denied")
+}
+
+// An odd rejection must not take the program along.
+func TestPortSurvivesAnyRejection(t *testing.T) {
+	f := start(t)
+	f.register(ua)
+	f.Set("microphone", map[string]any{"reject": map[string]any{"message": "no"}})
+	f.begin("call", ua, object("call", 3, "target", "1002"))
+	e := f.refused(f.begin("answered", 3, nil), "media-failed")
+	require.Equal(t, "no", text(e.Get("cause"), "message"))
+}
+
+func TestPortConnectionFails(t *testing.T) {
+	f := start(t)
+	f.create(ua)
+	wait := f.begin("register", ua, nil)
+	ws := receive(t, f.dialed, "a connection")
+	settle(t)
+	ws.Call("fail")
+	f.refused(wait, "connection-failed")
+	f.requireError(f.expectEvent(ua, "unregistered").Get("error"), "connection-failed")
+
+	f.Set("refuseSockets", "SecurityError")
+	e := f.refused(f.begin("register", ua, nil), "connection-failed")
+	require.Equal(t, "SecurityError", text(e.Get("cause"), "name"))
+	f.expectEvent(ua, "unregistered")
+}
+
+func TestPortConnectTimeout(t *testing.T) {
+	f := start(t)
+	f.create(ua, "connectTimeout", 1)
+	e := f.refused(f.begin("register", ua, nil), "connection-failed")
+	require.Contains(t, text(e, "message"), server)
+	settle(t)
+	require.Equal(t, 3, f.only("sockets").Get("readyState").Int(), "the socket does not linger")
+}
+
+func TestPortConnectionLost(t *testing.T) {
+	f := start(t)
+	ws := f.register(ua)
+	ws.Call("end", 4000, "maintenance")
+	e := f.expectEvent(ua, "disconnected")
+	require.Equal(t, server, text(e, "server"))
+	require.Equal(t, 4000, e.Get("code").Int())
+	require.Equal(t, "maintenance", text(e, "reason"))
+	f.requireError(e.Get("error"), "connection-lost")
+	f.requireError(f.expectEvent(ua, "unregistered").Get("error"), "connection-lost")
+
+	wait := f.begin("register", ua, nil) // connects anew
+	f.grant(f.connect(ua), f.request("REGISTER"))
+	f.expectEvent(ua, "registered")
+	f.done(wait)
+}
+
+func TestPortProtocolError(t *testing.T) {
+	f := start(t)
+	ws := f.register(ua)
+	ws.Call("deliver", "this is no SIP")
+	f.requireError(f.expectEvent(ua, "protocolError").Get("error"), "protocol")
+	wait := f.begin("register", ua, nil)
+	f.grant(ws, f.request("REGISTER"))
+	f.done(wait)
+}
+
+// Listeners belong to the page: what they throw is the page's business.
+func TestPortEmitThrows(t *testing.T) {
+	f := start(t)
+	f.Set("throwing", "registered")
+	ws := f.register(ua)
+	f.Set("throwing", "incoming")
+	_, call := f.invite(ws, ua)
+	f.do("reject", call, nil)
+	f.response(486)
+	f.expectState(call, "ended")
+	f.expectEvent(call, "ended")
+}
+
+func TestPortTrace(t *testing.T) {
+	f := start(t)
+	f.create(ua)
+	f.do("trace", ua, object("on", true))
+	f.do("trace", ua, object("on", true)) // on is on
+	wait := f.begin("register", ua, nil)
+	ws := f.connect(ua)
+	f.respond(ws, f.request("REGISTER"), 401, "Unauthorized", sip.NewHeader("WWW-Authenticate", `Digest realm="example.com", nonce="n1"`))
+	answer := f.request("REGISTER")
+	f.grant(ws, answer)
+	for i, want := range []struct{ direction, line string }{{"out", "REGISTER "}, {"in", "SIP/2.0 401 "}, {"out", "REGISTER "}, {"in", "SIP/2.0 200 "}} {
+		e := f.expectEvent(ua, "trace")
+		require.Equal(t, want.direction, text(e, "direction"))
+		require.Equal(t, server, text(e, "server"))
+		require.Equal(t, js.TypeNumber, e.Get("time").Type())
+		require.InDelta(t, js.Global().Get("Date").Call("now").Float(), e.Get("time").Float(), 60_000, "milliseconds since 1970")
+		require.True(t, strings.HasPrefix(text(e, "text"), want.line), text(e, "text"))
+		if i == 2 {
+			_, digest, found := strings.Cut(answer.GetHeader("Authorization").Value(), `response="`)
+			require.True(t, found)
+			require.NotContains(t, text(e, "text"), digest[:32])
+		}
+	}
+	f.expectEvent(ua, "registered")
+	f.done(wait)
+
+	f.do("trace", ua, object("on", false))
+	f.do("trace", ua, object("on", false))
+	wait = f.begin("register", ua, nil)
+	f.grant(ws, f.request("REGISTER"))
+	f.expectEvent(ua, "registered")
+	f.done(wait)
+}
+
+func TestPortClose(t *testing.T) {
+	f := start(t)
+	ws := f.register(ua)
+	_, ringing := f.invite(ws, ua)
+	wait := f.begin("close", ua, nil)
+	f.refused(f.begin("register", ua, nil), "closed") // forgotten from now on
+	f.response(603)
+	register := f.request("REGISTER")
+	require.Equal(t, "0", register.GetHeader("Expires").Value())
+	f.grant(ws, register)
+	f.done(wait)
+	f.expectState(ringing, "ended")
+	f.expectEvent(ringing, "ended")
+	f.expectEvent(ua, "unregistered")
+	require.Equal(t, 1000, f.expectEvent(ua, "disconnected").Get("code").Int())
+	require.Equal(t, 1000, ws.Get("closes").Index(0).Get("code").Int())
+	require.Zero(t, ws.Call("listening").Int())
+	f.requireReleased()
+	f.refused(f.begin("close", ua, nil), "closed")
+	f.refused(f.begin("hangup", ringing, nil), "invalid-state")
+	f.create(ua) // the handle is free again
+}
+
+// Two user agents of one page do not see each other's events.
+func TestPortTwoUserAgents(t *testing.T) {
+	f := start(t)
+	one := f.register(ua)
+	two := f.register(3, "uri", "sip:1002@example.com")
+	_, a := f.invite(one, ua)
+	_, b := f.invite(two, 3)
+	require.Equal(t, []int{2, 4}, []int{a, b})
+	one.Call("fail")
+	require.Equal(t, 1006, f.expectEvent(ua, "disconnected").Get("code").Int())
+	f.expectState(a, "ended")
+	f.requireError(f.expectEvent(a, "ended").Get("error"), "connection-lost")
+	f.expectEvent(ua, "unregistered")
+	f.do("reject", b, nil)
+	f.response(486)
+}
+
+// JavaScript has no types: what an application gives where the facade's types say
+// something else is its mistake, and an error to it.
+func TestPortArgumentsOfTheWrongKind(t *testing.T) {
+	page := newPage(t)
+	page.on("emit", func([]js.Value) {})
+	p := &port{host: page.Value, agents: map[int]*agent{}, calls: map[int]*sipua.Call{}, handles: map[*sipua.Call]int{}}
+	run := func(op string, args map[string]any) (err error) {
+		require.NotPanics(t, func() {
+			_, err = p.run(t.Context(), request{op: op, handle: ua, args: js.ValueOf(args)})
+		})
+		return err
+	}
+	for _, servers := range []any{nil, "", "wss://sip.example.com", 7, object(), []any{nil}, []any{object()}} {
+		require.ErrorIs(t, run("create", object("uri", "sip:1001@example.com", "servers", servers)), sipua.ErrInvalidArgument, "servers %v", servers)
+	}
+	require.NoError(t, run("create", object("uri", "sip:1001@example.com", "servers", []any{server}, "iceServers", 7, "displayName", nil)))
+	for _, headers := range []any{"X-Ticket: 1", object("X-Ticket", "1"), []any{nil}, []any{"X-Ticket: 1"}, []any{[]any{"X-Ticket"}}, []any{[]any{"X-Ticket", 1}}} {
+		require.ErrorIs(t, run("call", object("call", 3, "target", "1002", "headers", headers)), sipua.ErrInvalidArgument, "headers %v", headers)
+	}
+	require.ErrorIs(t, run("call", object("call", 3, "target", 1002)), sipua.ErrInvalidArgument)
+	require.NoError(t, run("close", nil))
+}

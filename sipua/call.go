@@ -2,7 +2,6 @@ package sipua
 
 import (
 	"context"
-	"strings"
 	"sync/atomic"
 
 	"github.com/emiago/sipgo/sip"
@@ -157,72 +156,6 @@ func (c *Call) Ended(ctx context.Context) (CallEnded, error) {
 	}
 }
 
-// Hangup ends the call in the way its state asks for: CANCEL before an outgoing
-// call is answered (RFC 3261 section 9), 603 Decline for an incoming one that
-// is not, BYE afterwards (section 15). It returns when the other side has
-// confirmed it; for a call that is over already it returns nil at once.
-func (c *Call) Hangup(ctx context.Context) error {
-	return c.ua.do(ctx, "hang up", func(done func(error)) { c.hangup(sip.StatusGlobalDecline, done) })
-}
-
-func (c *Call) hangup(status int, done func(error)) {
-	if c.state == Ended {
-		done(nil)
-		return
-	}
-	c.byeDone = append(c.byeDone, done)
-	c.handle(onHangup, &callEvent{status: status})
-}
-
-// Mute silences the microphone, or lets it be heard again, without telling the
-// other side. CodeInvalidState for an incoming call that is not accepted yet and
-// for one that is over; CodeUnsupported: this media cannot.
-func (c *Call) Mute(ctx context.Context, mute bool) error {
-	return c.ua.do(ctx, "mute", func(done func(error)) {
-		if c.state == Ended || c.direction == Incoming && c.state == Ringing {
-			// Muting must not be what opens the microphone.
-			done(c.stateError("a call can be muted from when it is made or accepted until it ends"))
-			return
-		}
-		c.media.run(func(_ context.Context, m Media) (string, error) {
-			muter, ok := m.(Muter)
-			if !ok {
-				return "", &Error{Code: CodeUnsupported, Reason: "this media cannot be muted"}
-			}
-			return "", muter.Mute(mute)
-		}, func(_ string, err error) {
-			if err == nil {
-				c.muted = mute
-				c.publish()
-			}
-			done(err)
-		})
-	})
-}
-
-// SendDTMF sends telephone events (RFC 4733): digits, *, #, A to D, and a comma
-// for a pause of two seconds. It returns when the last one has been sent.
-// CodeInvalidState before the call is answered, CodeUnsupported when the media
-// or the other side cannot.
-func (c *Call) SendDTMF(ctx context.Context, tones string, o DTMFOptions) error {
-	if i := strings.IndexFunc(tones, func(r rune) bool { return !strings.ContainsRune("0123456789*#ABCDabcd,", r) }); i >= 0 || tones == "" {
-		return &Error{Op: "send DTMF", Code: CodeInvalidArgument, Reason: "tones are 0-9, *, #, A-D and the comma"}
-	}
-	return c.ua.do(ctx, "send DTMF", func(done func(error)) {
-		if c.state != Established && c.state != Accepted {
-			done(c.stateError("the call is not answered"))
-			return
-		}
-		c.media.beside(func(ctx context.Context, m Media) error {
-			sender, ok := m.(DTMFSender)
-			if !ok {
-				return &Error{Code: CodeUnsupported, Reason: "this media cannot send DTMF"}
-			}
-			return sender.SendDTMF(ctx, strings.ToUpper(tones), o)
-		}, done)
-	})
-}
-
 func (c *Call) stateError(why string) *Error {
 	return &Error{Code: CodeInvalidState, Reason: why + " (state " + string(c.state) + ")"}
 }
@@ -327,15 +260,6 @@ func (c *Call) finish(end CallEnded) {
 	close(c.ended)
 }
 
-// hungUp tells those who hung up that it is done.
-func (c *Call) hungUp(err error) {
-	done := c.byeDone
-	c.byeDone = nil
-	for _, f := range done {
-		f(err)
-	}
-}
-
 // abandon ends the call because the user agent closes: what ends it is sent,
 // no answer is awaited.
 func (c *Call) abandon(err *Error) {
@@ -392,21 +316,6 @@ func (c *Call) receiveInFork(d *dialog.Dialog, req *sip.Request, tx *transaction
 	case sip.OPTIONS:
 		c.ua.receiveOptions(tx)
 	}
-}
-
-// sendBye ends the dialog (section 15.1.1) and tells those who hung up when the
-// other side has answered. d is the call's own dialog or that of a fork too many.
-func (c *Call) sendBye(d *dialog.Dialog, done func(error)) {
-	d.Terminate()
-	x := c.ua.request(func() *sip.Request { return d.Request(sip.BYE) }, func(res *sip.Response, err error) {
-		switch {
-		case err != nil:
-			done(err)
-		case res.StatusCode >= 200:
-			done(nil) // 481 as well: the other side does not know the call any more
-		}
-	})
-	x.next = inDialog(d)
 }
 
 // inDialog numbers the next attempt at a request inside d.

@@ -31,6 +31,7 @@ type registration struct {
 	timer  *time.Timer   // refresh
 	expiry *time.Timer   // end of the binding, when no refresh has succeeded
 	epoch  int           // of the timers: one that fired before stop has the old number
+	gone   bool          // ranOut has told of the end already
 	turn   []turn        // who waits for the REGISTER under way
 }
 
@@ -160,7 +161,7 @@ func (r *registration) succeeded(res *sip.Response, asked time.Duration, done fu
 	if r.state == removing {
 		r.stop()
 		r.state = off
-		r.ua.emit(Unregistered{})
+		r.unregistered(nil)
 		done(nil)
 		r.nextTurn()
 		return
@@ -170,7 +171,7 @@ func (r *registration) succeeded(res *sip.Response, asked time.Duration, done fu
 		r.failed(&Error{Code: CodeProtocol, Status: res.StatusCode, Reason: "the registrar accepted the registration but granted no time"}, done)
 		return
 	}
-	r.state = registered
+	r.state, r.gone = registered, false
 	r.stop()
 	r.expiry = r.after(granted, r.ranOut)
 	r.timer = r.after(refreshAfter(granted), func() { r.register(func(error) {}) })
@@ -182,6 +183,7 @@ func (r *registration) succeeded(res *sip.Response, asked time.Duration, done fu
 // ranOut: the registrar has forgotten us. It can only come while a refresh waits
 // for its answer; that refresh may still bring the binding back.
 func (r *registration) ranOut() {
+	r.gone = true
 	r.ua.emit(Unregistered{Err: &Error{Op: "register", Code: CodeTimeout, Reason: "the registration ran out before it was refreshed"}})
 }
 
@@ -213,13 +215,21 @@ func (r *registration) granted(res *sip.Response, asked time.Duration) time.Dura
 	return min(time.Duration(seconds)*time.Second, maxExpires)
 }
 
+// unregistered tells that there is no binding, unless ranOut has done so.
+func (r *registration) unregistered(err error) {
+	if !r.gone {
+		r.ua.emit(Unregistered{Err: err})
+	}
+	r.gone = false
+}
+
 // failed ends the registration. done is nil when nobody waits.
 func (r *registration) failed(err *Error, done func(error)) {
 	was := r.state
 	r.stop()
 	r.state = off
 	if was != off {
-		r.ua.emit(Unregistered{Err: err})
+		r.unregistered(err)
 	}
 	if done != nil {
 		done(err)

@@ -54,6 +54,12 @@ func newPhone(t *testing.T, s *Server, user string) *phone {
 	return p
 }
 
+// vanish breaks the connection without a close frame.
+func (p *phone) vanish() {
+	p.t.Helper()
+	require.NoError(p.t, p.ws.CloseNow())
+}
+
 func (p *phone) contact() string { return "sip:" + p.user + "@" + p.host + ";transport=ws" }
 
 func (p *phone) write(text string) {

@@ -271,7 +271,7 @@ func TestServerLostFlows(t *testing.T) {
 		a.request("INVITE", "sip:1002@example.com", "sip:1002@example.com")
 		a.expectResponse(100)
 		b.expectRequest("INVITE")
-		require.NoError(t, b.ws.CloseNow())
+		b.vanish()
 		a.expectResponse(430)
 	})
 	t.Run("of the caller", func(t *testing.T) {
@@ -283,7 +283,7 @@ func TestServerLostFlows(t *testing.T) {
 		b.respond(invite, 180, "Ringing", "b")
 		a.expectResponse(100)
 		a.expectResponse(180)
-		require.NoError(t, a.ws.CloseNow())
+		a.vanish()
 		b.canceled(invite, "b")
 	})
 }

@@ -7,7 +7,7 @@ import (
 // event turns an event of the core into one of the facade. It runs in the user
 // agent's dispatcher, so that events keep their order.
 func (p *port) event(a *agent, e sipua.Event) {
-	onCall := func(c *sipua.Call, kind string, payload map[string]any) { p.emit(p.handleOf(c, a), kind, payload) }
+	onCall := func(c *sipua.Call, kind string, payload map[string]any) { p.emit(p.handleOf(c), kind, payload) }
 	switch e := e.(type) {
 	case sipua.Connected:
 		p.emit(a.handle, "connected", object("server", e.Server))
@@ -21,7 +21,7 @@ func (p *port) event(a *agent, e sipua.Event) {
 		p.emit(a.handle, "protocolError", withError(object(), e.Err))
 	case sipua.IncomingCall:
 		o := callObject(e.Call)
-		o["call"] = p.handleOf(e.Call, a)
+		o["call"] = p.handleOf(e.Call)
 		p.emit(a.handle, "incoming", o)
 	case sipua.CallStateChanged:
 		onCall(e.Call, "state", object("state", string(e.State)))

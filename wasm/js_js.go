@@ -63,7 +63,8 @@ func await(ctx context.Context, promise js.Value, late func(js.Value)) (js.Value
 	}
 	fulfilled = js.FuncOf(func(_ js.Value, args []js.Value) any { settle(settled{value: first(args)}); return nil })
 	rejected = js.FuncOf(func(_ js.Value, args []js.Value) any { settle(settled{err: thrown(first(args))}); return nil })
-	promise.Call("then", fulfilled, rejected)
+	// Promise.resolve takes whatever the page's own functions return.
+	js.Global().Get("Promise").Call("resolve", promise).Call("then", fulfilled, rejected)
 	select {
 	case s := <-result:
 		return s.value, s.err
@@ -127,6 +128,8 @@ func number(v js.Value, name string, otherwise float64) float64 {
 }
 
 func isObject(v js.Value) bool { return v.Type() == js.TypeObject || v.Type() == js.TypeFunction }
+
+func isArray(v js.Value) bool { return js.Global().Get("Array").Call("isArray", v).Bool() }
 
 // exceptionName is the name of a DOMException or Error, such as "NotAllowedError".
 func exceptionName(err error) string {

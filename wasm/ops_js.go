@@ -33,7 +33,7 @@ func (p *port) create(handle int, args js.Value) (any, error) {
 		OnEvent:             func(e sipua.Event) { p.event(a, e) },
 		Media: func(ctx context.Context, c *sipua.Call, options any) (sipua.Media, error) {
 			o, _ := options.(js.Value)
-			h := p.handleOf(c, a)
+			h := p.handleOf(c)
 			media, err := newPeer(ctx, p.host, readMediaOptions(o), iceServers, gather, func(pc, stream js.Value) {
 				p.emit(h, "peerconnection", map[string]any{"peerConnection": pc})
 				p.emit(h, "localstream", map[string]any{"stream": stream})
@@ -75,21 +75,18 @@ var agentOps = map[string]func(*port, context.Context, *agent, js.Value) (any, e
 		return nil, a.ua.Shutdown(ctx)
 	},
 	"call": func(p *port, _ context.Context, a *agent, args js.Value) (any, error) {
-		o := sipua.CallOptions{Media: args.Get("media")}
-		if list := args.Get("headers"); isObject(list) {
-			for i := range list.Length() {
-				h := list.Index(i)
-				o.Headers = append(o.Headers, sipua.Header{Name: h.Index(0).String(), Value: h.Index(1).String()})
-			}
+		headers, err := readHeaders(args.Get("headers"))
+		if err != nil {
+			return nil, err
 		}
 		// Locked until the handle is known: the call's first events wait for it.
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		c, err := a.ua.Call(text(args, "target"), o)
+		c, err := a.ua.Call(text(args, "target"), sipua.CallOptions{Media: args.Get("media"), Headers: headers})
 		if err != nil {
 			return nil, err
 		}
-		p.addLocked(c, int(number(args, "call", 0)), a)
+		p.addLocked(c, int(number(args, "call", 0)))
 		return callObject(c), nil
 	},
 }
@@ -114,6 +111,27 @@ var callOps = map[string]func(context.Context, *sipua.Call, js.Value) (any, erro
 			Gap:      time.Duration(number(args, "gap", 0)) * time.Millisecond,
 		})
 	},
+}
+
+// readHeaders reads [name, value] pairs. What is none is refused, so that no
+// header is left out in silence.
+func readHeaders(list js.Value) ([]sipua.Header, error) {
+	if list.IsUndefined() || list.IsNull() {
+		return nil, nil
+	}
+	wrong := &sipua.Error{Op: "call", Code: sipua.CodeInvalidArgument, Reason: `headers wants [name, value] pairs of strings, such as [["X-Ticket", "4711"]]`}
+	if !isArray(list) {
+		return nil, wrong
+	}
+	var headers []sipua.Header
+	for i := range list.Length() {
+		h := list.Index(i)
+		if !isArray(h) || h.Length() != 2 || h.Index(0).Type() != js.TypeString || h.Index(1).Type() != js.TypeString {
+			return nil, wrong
+		}
+		headers = append(headers, sipua.Header{Name: h.Index(0).String(), Value: h.Index(1).String()})
+	}
+	return headers, nil
 }
 
 func callObject(c *sipua.Call) map[string]any {

@@ -169,6 +169,18 @@ func TestPeerOfWhatIsNone(t *testing.T) {
 			require.Error(t, err)
 		})
 	})
+	for name, returns := range map[string]string{
+		"no promise": "undefined", "no MediaStream": "Promise.resolve()", "a MediaStream without a promise": "new page.MediaStream('audio')",
+	} {
+		t.Run("getUserMedia returns "+name, func(t *testing.T) {
+			p := newPage(t)
+			p.Set("mediaDevices", map[string]any{"getUserMedia": js.Global().Get("Function").New("page", "return () => "+returns+";").Invoke(p.Value)})
+			require.NotPanics(t, func() {
+				m, err := p.newPeer(t.Context(), js.Undefined())
+				require.True(t, (m == nil) == (err != nil))
+			})
+		})
+	}
 	t.Run("stream", func(t *testing.T) {
 		p := newPage(t)
 		require.NotPanics(t, func() {

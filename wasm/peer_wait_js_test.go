@@ -73,7 +73,7 @@ func talk(t *testing.T, media map[string]any, answer ...string) (page, *peer, js
 	return p, m, pc
 }
 
-// tones begins to send and returns the DTMF sender that got them.
+// tones begins to send three tones; the result waits for the last.
 func tones(t *testing.T, m *peer, o sipua.DTMFOptions) (wait func() error) {
 	wait = act(t, func() error { return m.SendDTMF(t.Context(), "12#", o) })
 	settle(t)

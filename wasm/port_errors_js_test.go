@@ -33,18 +33,19 @@ func TestPortRefuses(t *testing.T) {
 func TestPortErrorOfTheOtherSide(t *testing.T) {
 	f := start(t)
 	ws := f.register(ua)
-	f.begin("call", ua, object("call", 3, "target", "1002"))
-	answered := f.begin("answered", 3, nil)
+	f.do("call", ua, object("call", 3, "target", "1002"))
 	f.respond(ws, f.request("INVITE"), 486, "Busy <b>Here</b>")
-	e := f.refused(answered, "rejected")
-	require.Equal(t, 486, e.Get("status").Int())
-	require.Equal(t, "Busy <b>Here</b>", text(e, "reason"))
 	for _, kind := range []string{"peerconnection", "localstream", "state", "state"} {
 		f.expectEvent(3, kind)
 	}
 	ended := f.expectEvent(3, "ended")
 	require.Equal(t, "remote", text(ended, "by"))
-	f.requireError(ended.Get("error"), "rejected")
+	e := ended.Get("error")
+	f.requireError(e, "rejected")
+	for _, o := range []js.Value{ended, e} {
+		require.Equal(t, 486, o.Get("status").Int())
+		require.Equal(t, "Busy <b>Here</b>", text(o, "reason"))
+	}
 }
 
 func TestPortErrorOfTheBrowser(t *testing.T) {
@@ -52,23 +53,26 @@ func TestPortErrorOfTheBrowser(t *testing.T) {
 	f.register(ua)
 	thrown := exception("NotAllowedError")
 	f.Set("microphone", map[string]any{"reject": thrown})
-	f.begin("call", ua, object("call", 3, "target", "1002"))
-	e := f.refused(f.begin("answered", 3, nil), "media-denied")
+	f.do("call", ua, object("call", 3, "target", "1002"))
+	f.expectState(3, "ended")
+	e := f.expectEvent(3, "ended").Get("error")
+	f.requireError(e, "media-denied")
 	require.True(t, e.Get("cause").Equal(thrown), "the exception itself")
 	require.Contains(t, text(e, "message"), "browser's settings")
 	require.True(t, e.Get("status").IsUndefined())
-	f.expectState(3, "ended")
-	f.requireError(f.expectEvent(3, "ended").Get("error"), "media-denied")
 }
 
 // An odd rejection must not take the program along.
 func TestPortSurvivesAnyRejection(t *testing.T) {
 	f := start(t)
 	f.register(ua)
-	f.Set("microphone", map[string]any{"reject": map[string]any{"message": "no"}})
-	f.begin("call", ua, object("call", 3, "target", "1002"))
-	e := f.refused(f.begin("answered", 3, nil), "media-failed")
-	require.Equal(t, "no", text(e.Get("cause"), "message"))
+	for i, thrown := range []any{map[string]any{"message": "no"}, map[string]any{}, "no", nil, js.Undefined()} {
+		f.Set("microphone", map[string]any{"reject": thrown})
+		call := 3 + 2*i
+		f.do("call", ua, object("call", call, "target", "1002"))
+		f.expectState(call, "ended")
+		f.requireError(f.expectEvent(call, "ended").Get("error"), "media-failed")
+	}
 }
 
 func TestPortConnectionFails(t *testing.T) {

@@ -158,19 +158,19 @@ func (p *port) emit(handle int, kind string, payload map[string]any) {
 }
 
 // handleOf returns the handle of a call, giving an incoming one its own.
-func (p *port) handleOf(c *sipua.Call, a *agent) int {
+func (p *port) handleOf(c *sipua.Call) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h, ok := p.handles[c]
 	if !ok {
 		p.last += 2
 		h = p.last
-		p.addLocked(c, h, a)
+		p.addLocked(c, h)
 	}
 	return h
 }
 
-func (p *port) addLocked(c *sipua.Call, handle int, a *agent) {
+func (p *port) addLocked(c *sipua.Call, handle int) {
 	p.calls[handle], p.handles[c] = c, handle
 }
 

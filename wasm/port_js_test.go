@@ -87,8 +87,6 @@ func TestPortOutgoingCall(t *testing.T) {
 	require.NotEmpty(t, text(made, "id"))
 	require.Equal(t, "sip:1002@example.com", text(made.Get("remote"), "uri"))
 	require.Equal(t, "1002", text(made.Get("remote"), "user"))
-	answered := f.begin("answered", call, nil)
-
 	require.True(t, f.expectEvent(call, "peerconnection").Get("peerConnection").Equal(f.only("peers")))
 	require.True(t, f.expectEvent(call, "localstream").Get("stream").Equal(f.only("streams")))
 	f.expectState(call, "calling")
@@ -106,7 +104,6 @@ func TestPortOutgoingCall(t *testing.T) {
 	f.request("ACK")
 	f.expectState(call, "established")
 	f.expectEvent(call, "answered")
-	f.done(answered)
 
 	f.hold(ws, call, "hold", "sendonly")
 	f.hold(ws, call, "resume", "sendrecv")
@@ -213,15 +210,20 @@ func TestPortOperationsOnACallOfThisInstant(t *testing.T) {
 	f.register(ua)
 	f.Set("microphone", "ask")
 	call := f.begin("call", ua, object("call", 9, "target", "1002"))
-	answered := f.begin("answered", 9, nil)
+	mute := f.begin("mute", 9, object("mute", true))
 	hangup := f.begin("hangup", 9, nil)
 	f.done(call)
 	f.done(hangup)
-	f.refused(answered, "canceled")
+	f.refused(mute, "canceled")
 	f.expectState(9, "ended")
-	f.expectEvent(9, "ended")
+	require.Equal(t, "local", text(f.expectEvent(9, "ended"), "by"))
 	settle(t)
 	require.Empty(t, f.wire, "nothing had been sent")
+
+	f.only("prompts").Call("allow") // the person decides when the call is over
+	settle(t)
+	require.Equal(t, 1, track(f.only("streams"), 0).Get("stops").Int())
+	require.Empty(t, f.events)
 }
 
 // No event of a call comes under a handle that the facade does not know.

@@ -360,7 +360,11 @@ func sdpOf(msg sip.Message) string {
 // contactHeader is the Contact of what makes or refreshes our dialogs. "ob"
 // asks the server to keep using this flow (RFC 5626 section 4.3).
 func (c *Call) contactHeader() sip.Header {
-	uri := c.ua.contact()
+	scheme := c.outgoing.target.Scheme
+	if c.direction == Incoming {
+		scheme = c.invite.Request.Recipient.Scheme
+	}
+	uri := c.ua.contact(scheme)
 	uri.UriParams.Add("ob", "")
 	return &sip.ContactHeader{Address: uri}
 }

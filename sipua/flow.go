@@ -38,10 +38,10 @@ func (f *flow) init() {
 func (ua *UserAgent) connect(then func(error)) {
 	f := &ua.flow
 	switch {
-	case ua.closed:
-		then(&Error{Code: CodeClosed, Reason: "the user agent was closed"})
 	case f.conn != nil:
 		then(nil)
+	case ua.closed:
+		then(&Error{Code: CodeClosed, Reason: "the user agent was closed"})
 	default:
 		f.waiting = append(f.waiting, then)
 		if !f.dialing {

@@ -147,7 +147,7 @@ func (r *registration) build(expires time.Duration) *sip.Request {
 	req.AppendHeader(&callID)
 	message.CSeq(req, r.seq)
 	seconds := strconv.Itoa(int(expires / time.Second))
-	contact := &sip.ContactHeader{Address: ua.contact()}
+	contact := &sip.ContactHeader{Address: ua.contact(ua.aor.Scheme)}
 	contact.Params.Add("+sip.instance", `"<`+ua.cfg.InstanceID+`>"`) // RFC 5626 section 4.1
 	contact.Params.Add("expires", seconds)
 	req.AppendHeader(contact)

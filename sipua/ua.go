@@ -270,8 +270,13 @@ func queued(ctx context.Context) {
 
 // contact is our Contact URI. The host can never be resolved (RFC 7118 section
 // 5), and transport is "ws" also over TLS (RFC 7118 section 5.3 and appendix B).
-func (ua *UserAgent) contact() sip.Uri {
-	return sip.Uri{Scheme: "sip", User: ua.flow.user, Host: ua.flow.host, UriParams: sip.HeaderParams{{K: "transport", V: "ws"}}}
+// The scheme is that of the URI which the request is for (RFC 3261 section
+// 8.1.1.8).
+func (ua *UserAgent) contact(scheme string) sip.Uri {
+	if scheme != "sips" {
+		scheme = "sip"
+	}
+	return sip.Uri{Scheme: scheme, User: ua.flow.user, Host: ua.flow.host, UriParams: sip.HeaderParams{{K: "transport", V: "ws"}}}
 }
 
 // from is the From (and, for REGISTER, To) of a new request.

@@ -51,7 +51,7 @@ func (t WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
 		return nil, err
 	}
 	if ws.Subprotocol() != "sip" { // RFC 7118 section 4.1
-		_ = ws.Close(websocket.StatusProtocolError, "sub-protocol sip wanted")
+		_ = ws.CloseNow() // a closing handshake might outlast ctx
 		return nil, errors.New("the server did not agree to the WebSocket sub-protocol \"sip\"; the URL may lead to something else")
 	}
 	ws.SetReadLimit(maxRead)

@@ -1,0 +1,123 @@
+// Package sipua is a SIP user agent over WebSocket (RFC 3261, RFC 7118): it
+// registers an address, makes and takes calls, and puts them on hold. It runs in
+// native Go and, compiled to WebAssembly, in a browser page, whose own
+// RTCPeerConnection then carries the sound.
+//
+// # A call
+//
+//	ua, err := sipua.New(sipua.Config{
+//		URI:         "sip:1001@example.com",
+//		Servers:     []string{"wss://example.com/ws"},
+//		Credentials: sipua.Credentials{Password: "…"},
+//		Media:       media, // a MediaFactory
+//	})
+//	if err != nil { … }
+//	defer ua.Shutdown(ctx)
+//	if err := ua.Register(ctx); err != nil { … }  // optional: to be called
+//	call, err := ua.Call("1002", sipua.CallOptions{})
+//	if err != nil { … }
+//	if err := call.Answered(ctx); err != nil { … } // busy, rejected, timeout, …
+//	err = call.Hangup(ctx)
+//
+// New touches no network. Register and Call open the connection when there is
+// none. Register keeps the registration alive by itself; when it ends for
+// another reason than Unregister, the event [Unregistered] says why, and it is
+// up to the program to register again.
+//
+// # Two seams
+//
+// The package does neither input nor output of its own. It has two seams:
+//
+//   - [Transport] carries whole SIP messages. Native Go has [WebSocket], which is
+//     the default.
+//   - [Media] is the offer/answer side of one peer connection. The user agent
+//     moves session descriptions as text between it and the network, in the
+//     order that RFC 3264 allows, and never looks at a codec or a candidate.
+//     There is no default: Config.Media nil means registration without calls.
+//
+// Package sipuatest has both for tests: an in-memory transport at whose other
+// end the test plays the server, a server, and media as strict as a browser's.
+//
+// # One owner
+//
+// A [UserAgent] has one goroutine that owns all its state. What arrives from the
+// network, timers and every verb enter its queue and are handled one after the
+// other. So all methods may be called from any goroutine; verbs are done in the
+// order in which they were called, as far as one goroutine can tell; accessors
+// such as [Call.State] never wait.
+//
+// A verb that takes a context waits for the other side's answer. When the context
+// ends first, the verb returns CodeTimeout or CodeCanceled, and what was begun
+// goes on: it is [Call.Hangup] that ends a call, not the context of Accept.
+//
+// [UserAgent.Shutdown] hangs up, unregisters and closes; [UserAgent.Close] does
+// not wait for anybody. After either of them no goroutine is left behind, once
+// the media has let go of its context.
+//
+// # Events
+//
+// Events are facts, told by [UserAgent.On] one at a time in the order in which
+// they came to be:
+//
+//	ua.On(func(e sipua.Event) {
+//		switch e := e.(type) {
+//		case sipua.IncomingCall:
+//			fmt.Println("call from", e.Call.Remote().User)
+//		case sipua.CallEnded:
+//			fmt.Println("over:", e.By, e.Status, e.Reason)
+//		}
+//	})
+//
+// Listeners run in a goroutine of their own: they may call verbs and wait for
+// them, and a slow one holds up the events behind it and nothing else.
+// [CallEnded] is the last event of a call and comes once for each call, whatever
+// happens to it. [UserAgent.Trace] tells the SIP messages themselves, with the
+// secrets in them masked.
+//
+// # Errors
+//
+// Every error is an [*Error]. Its Code is for programs, Status and Reason are the
+// SIP response, where there was one, and Err is the cause. Sentinels compare by
+// code:
+//
+//	err := call.Answered(ctx)
+//	switch {
+//	case errors.Is(err, sipua.ErrRejected): // err.(*sipua.Error).Status: 486, 404, …
+//	case errors.Is(err, sipua.ErrMediaDenied): // no microphone
+//	case errors.Is(err, sipua.ErrConnectionLost):
+//	}
+//
+// No error, event or trace holds a password, a digest response or a token.
+//
+// # States of a call
+//
+//	state        direction  meaning                                what ends it
+//	preparing    outgoing   the media makes the offer              Hangup: nothing has been sent
+//	calling      outgoing   INVITE sent, nobody rings yet          Hangup: CANCEL after the first response
+//	ringing      outgoing   a 18x came, perhaps with early media   Hangup: CANCEL
+//	ringing      incoming   180 sent, the program decides          Reject, Hangup: 603, the caller's CANCEL
+//	answering    incoming   Accept was called, the media answers   Reject, Hangup, the caller's CANCEL
+//	accepted     incoming   200 sent, its ACK is awaited           Hangup: BYE after the ACK
+//	established  both       talk                                   Hangup: BYE, the other side's BYE
+//	canceling    both       Hangup waits for what SIP wants first
+//	ended        both       over, for good
+//
+// A lost connection ends a call that is not answered. One that is answered goes
+// on: its sound does not need the connection, and the next verb opens another.
+//
+// # Wasm
+//
+// The package compiles with GOOS=js GOARCH=wasm and does not import syscall/js.
+// There it has no default Transport; the program in the directory wasm brings one
+// over the page's WebSocket, and media over its RTCPeerConnection, and offers the
+// verbs of this package to JavaScript. Goroutines work as everywhere, on the
+// page's one thread. A function that JavaScript calls must not wait for a verb;
+// it starts a goroutine for it, and [WithQueued] keeps the order of the calls.
+//
+// # What is not there
+//
+// Transfer (REFER), subscriptions and presence, messages, session timers (RFC
+// 4028), reliable provisional responses (RFC 3262), several registrations at
+// once (RFC 5626), reconnection by itself after a loss, and the choice of audio
+// devices. Requests for these are refused as RFC 3261 says: 405, 420 or 501.
+package sipua

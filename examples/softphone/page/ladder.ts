@@ -1,0 +1,183 @@
+// The live SIP trace, drawn as the ladder diagram of a textbook: two lifelines, an arrow for each message.
+
+import { byId, el, setText } from "./dom.js";
+import { summarize, type Summary } from "./sip.js";
+
+export interface TracedMessage {
+  time: number;
+  direction: "in" | "out";
+  server: string;
+  text: string;
+}
+
+/** Beyond this many messages the oldest go, so that a tab may stay open for days. */
+const most = 500;
+/** A silence longer than this is drawn as a break of the lifelines. */
+const silence = 3000;
+
+interface Row extends TracedMessage {
+  group: string;
+  node: HTMLLIElement;
+  gap: HTMLLIElement | null;
+}
+
+export class Ladder {
+  readonly #list = byId<HTMLOListElement>("ladder");
+  readonly #sheet = byId("sheet");
+  readonly #filter = byId<HTMLSelectElement>("trace-filter");
+  readonly #jump = byId<HTMLButtonElement>("trace-jump");
+  /** Call-ID to what the filter calls it. */
+  readonly #groups = new Map<string, string>();
+  #rows: Row[] = [];
+  #calls = 0;
+  #follow = true;
+
+  constructor(say: (text: string) => void) {
+    this.#filter.addEventListener("change", () => this.#show());
+    byId("trace-clear").addEventListener("click", () => this.clear());
+    byId("trace-copy").addEventListener("click", async () => {
+      const count = this.#visible().length;
+      try {
+        await navigator.clipboard.writeText(this.#asText());
+        say(`${count} ${count === 1 ? "message" : "messages"} copied.`);
+      } catch {
+        say("The browser does not let this page use the clipboard.");
+      }
+    });
+    this.#sheet.addEventListener("scroll", () => {
+      this.#follow = this.#sheet.scrollHeight - this.#sheet.scrollTop - this.#sheet.clientHeight < 40;
+      if (this.#follow) this.#jump.hidden = true;
+    });
+    this.#jump.addEventListener("click", () => this.#toEnd());
+  }
+
+  /** Names the lifelines. */
+  heads(local: string, remote: string): void {
+    setText(byId("head-local"), local);
+    setText(byId("head-remote"), remote);
+  }
+
+  add(message: TracedMessage): void {
+    const summary = summarize(message.text);
+    const last = this.#rows.at(-1);
+    const pause = last ? message.time - last.time : 0;
+    const gap = pause > silence ? el("li", { class: "gap" }, `${(pause / 1000).toFixed(pause < 10000 ? 1 : 0)} s later`) : null;
+    const row: Row = { ...message, group: summary.callId, gap, node: this.#draw(message, summary, last?.group === summary.callId) };
+    this.#rows.push(row);
+    if (gap) this.#list.append(gap);
+    this.#list.append(row.node);
+    while (this.#rows.length > most) this.#remove();
+    this.#show();
+    if (this.#follow) this.#toEnd();
+    else this.#jump.hidden = false;
+  }
+
+  clear(): void {
+    this.#rows = [];
+    this.#groups.clear();
+    this.#list.replaceChildren();
+    this.#filter.replaceChildren(el("option", { value: "" }, "All messages"));
+    this.#show();
+    this.#jump.hidden = true;
+  }
+
+  #remove(): void {
+    const old = this.#rows.shift()!;
+    old.gap?.remove();
+    old.node.remove();
+    if (this.#rows.some((row) => row.group === old.group)) return;
+    this.#groups.delete(old.group);
+    for (const option of [...this.#filter.options]) if (option.value && option.value === old.group) option.remove();
+  }
+
+  /** What the margin calls the exchange that a message belongs to; a new one becomes a choice of the filter. */
+  #group(summary: Summary, direction: "in" | "out"): string {
+    const known = this.#groups.get(summary.callId);
+    if (known) return known;
+    const other = direction === "out" ? summary.to : summary.from;
+    const name =
+      summary.method === "REGISTER" ? "Registration"
+      : summary.method === "INVITE" ? `Call ${++this.#calls}, ${other}`
+      : summary.method || "Other";
+    this.#groups.set(summary.callId, name);
+    this.#filter.append(el("option", { value: summary.callId }, name));
+    return name;
+  }
+
+  /** The margin names an exchange where it begins or goes on after another one; in between its name would be noise. */
+  #draw(message: TracedMessage, summary: Summary, sameAsBefore: boolean): HTMLLIElement {
+    const name = this.#group(summary, message.direction);
+    const label = el("span", { class: "label" }, el("b", {}, summary.title), ` ${summary.subject}`);
+    if (summary.sdp) label.append(el("span", { class: "sdp" }, summary.sdp === "sendrecv" ? "SDP" : `SDP ${summary.sdp}`));
+    const way = message.direction === "out" ? "sent to the server" : "received from the server";
+    const full = el("div", { class: "full" });
+    const details = el(
+      "details",
+      {},
+      el(
+        "summary",
+        {},
+        el("time", { class: "at" }, clock(message.time)),
+        el("span", { class: "lane" }, label, el("span", { class: "hidden" }, way), el("span", { class: "arrow", "aria-hidden": "true" })),
+        el("span", { class: sameAsBefore ? "hidden" : "mark" }, name),
+      ),
+      full,
+    );
+    // The whole text is put into the page when it is asked for: five hundred of them would weigh.
+    details.addEventListener("toggle", () => full.replaceChildren(...(details.open ? [pretty(message.text)] : [])));
+    return el(
+      "li",
+      { "data-class": summary.kind, "data-dir": message.direction, "data-method": summary.method, "data-testid": "message" },
+      details,
+    );
+  }
+
+  #visible(): Row[] {
+    return this.#rows.filter((row) => !this.#filter.value || row.group === this.#filter.value);
+  }
+
+  #show(): void {
+    const filter = this.#filter.value;
+    for (const row of this.#rows) {
+      row.node.hidden = filter !== "" && row.group !== filter;
+      // A silence between two messages of different calls means nothing when one of them is not shown.
+      if (row.gap) row.gap.hidden = filter !== "";
+    }
+    const shown = this.#visible().length;
+    setText(byId("trace-count"), filter ? `${shown} of ${this.#rows.length}` : String(shown));
+    byId("trace-empty").hidden = this.#rows.length > 0;
+  }
+
+  #toEnd(): void {
+    this.#sheet.scrollTop = this.#sheet.scrollHeight;
+    this.#jump.hidden = true;
+  }
+
+  #asText(): string {
+    return this.#visible()
+      .map((row) => `${clock(row.time)} ${row.direction === "out" ? "──▶" : "◀──"} ${row.server}\n${row.text.replace(/\r\n/g, "\n")}`)
+      .join("\n\n");
+  }
+}
+
+/** "14:03:59.071", the time of day with milliseconds. */
+function clock(time: number): string {
+  const d = new Date(time);
+  const n = (value: number, width: number) => String(value).padStart(width, "0");
+  return `${n(d.getHours(), 2)}:${n(d.getMinutes(), 2)}:${n(d.getSeconds(), 2)}.${n(d.getMilliseconds(), 3)}`;
+}
+
+/** The message as it came, with its start line, header names and body told apart. */
+function pretty(text: string): HTMLPreElement {
+  const pre = el("pre", { tabindex: "0", "data-testid": "message-text" });
+  const [head = "", ...rest] = text.split(/(?<=\r?\n)\r?\n/);
+  head.split(/(?<=\n)/).forEach((line, index) => {
+    const name = /^[!-9;-~]+(?=\s*:)/.exec(line)?.[0];
+    if (index === 0) pre.append(el("span", { class: "first" }, line));
+    else if (name) pre.append(el("span", { class: "field" }, name), line.slice(name.length));
+    else pre.append(line);
+  });
+  const body = rest.join("\r\n");
+  if (body) pre.append("\n", el("span", { class: "body" }, body));
+  return pre;
+}

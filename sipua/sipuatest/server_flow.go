@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -107,8 +108,27 @@ func (h *hijackRecorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, errors.New("the HTTP server cannot hijack connections")
 	}
 	conn, rw, err := hijacker.Hijack()
-	h.conn = conn
-	return conn, rw, err
+	if err != nil {
+		return nil, nil, err
+	}
+	h.conn = &closingConn{Conn: conn}
+	return h.conn, bufio.NewReadWriter(rw.Reader, bufio.NewWriter(h.conn)), nil
+}
+
+// closingConn sends one close frame and nothing behind it (RFC 6455 section
+// 5.5.1). The library under it answers the client's close frame, which its reader
+// sees, also when that is itself the answer to ours; browsers then report 1006.
+type closingConn struct {
+	net.Conn
+	closed atomic.Bool
+}
+
+func (c *closingConn) Write(p []byte) (int, error) {
+	const closeFrame = 0x88 // FIN and opcode 8; each frame is flushed on its own
+	if c.closed.Load() || len(p) > 0 && p[0] == closeFrame && c.closed.Swap(true) {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }
 
 func (s *Server) addFlow(f *flow) bool {

@@ -20,8 +20,8 @@ function request(method, changes = {}, body = "") {
 const NOISE = Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * 7919) % 256));
 // `answer`: the status that a request gets. `reported`: the application hears of it as a protocolError.
 const cases = [
-  { name: "an empty frame", send: (server) => server.send("") },
-  { name: "line ends alone, which are keep-alives", send: (server) => server.send("\r\n\r\n") },
+  { name: "an empty frame", send: (server) => server.send(""), reported: true },
+  { name: "a keep-alive that answers nothing", send: (server) => server.send("\r\n") },
   { name: "garbage text", send: (server) => server.send("\u0000\uFFFF}{ not SIP at all"), reported: true },
   { name: "a binary frame of noise", send: (server) => server.sendBinary(NOISE), reported: true },
   { name: "1 MB of one letter", send: (server) => server.send("A".repeat(MEGABYTE)), reported: true },
@@ -84,6 +84,19 @@ describe("bad input", () => {
       assert.deepEqual(afterwards, { lost: 0, reports: reported ? ["protocol"] : [] });
     });
   }
+
+  test("a keep-alive ping is answered (RFC 5626 section 3.5.1)", async (t) => {
+    const server = await SipServer.listen();
+    t.after(() => server.close());
+    const page = await open(t);
+    await page.evaluate(async (url) => {
+      const { UserAgent } = await import("/sipwasm/index.js");
+      const ua = await UserAgent.create({ uri: "sip:1001@sipwasm.test", servers: [url] });
+      await ua.register();
+    }, server.url);
+    server.send("\r\n\r\n");
+    await server.next("the pong", ({ text }) => text === "\r\n");
+  });
 
   test("a SIP message in a binary frame is read like any other (RFC 7118 section 5)", async (t) => {
     const server = await SipServer.listen();

@@ -32,7 +32,7 @@ export class RemotePhone {
   }
 
   knows(property) {
-    return this.page.evaluate((name) => window.phone[name], property);
+    return within(LIMIT_MS, `${this.library} ${property}`, this.page.evaluate((name) => window.phone[name], property));
   }
 }
 

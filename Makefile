@@ -1,0 +1,54 @@
+# The one entry point. `make` or `make help` says what there is; .ci/ holds the
+# scripts behind the longer targets.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.PHONY: help demo build test setup lint test-native test-wasm test-ts test-browser test-softphone interop fuzz size clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+
+demo: ## the softphone on 127.0.0.1: Go is all it needs
+	@go run -C examples ./softphone
+
+build: ## wasm/npm/dist: the wasm, the JavaScript and its types
+	@cd wasm/npm && npm run --silent build
+
+test: ## install what is missing, then run everything below and print the time of each step
+	@.ci/test
+
+setup: ## install what the tests need: Debian packages, npm packages, staticcheck
+	@.ci/setup
+
+lint: ## gofmt, go vet and staticcheck, natively and for js/wasm
+	@.ci/lint
+
+test-native: ## Go tests with the race detector
+	go test -race -timeout 5m ./...
+	go test -C examples -race -timeout 5m ./...
+
+test-wasm: ## the same Go tests as WebAssembly in Node
+	GOOS=js GOARCH=wasm go test -timeout 5m -exec "$(CURDIR)/.ci/wasm-exec" ./sipua/... ./wasm/...
+
+test-ts: build ## TypeScript: type check and unit tests
+	@cd wasm/npm && npm run --silent check && NODE_OPTIONS=--test-reporter=spec npm run --silent test
+
+test-browser: build ## the npm package in Chromium: bad input, denied devices, two user agents
+	@.ci/netns node --test --test-reporter=spec --test-concurrency=1 --test-timeout=120000 wasm/npm/test/browser/*.test.mjs
+
+test-softphone: build ## the demo in Chromium, as its visitor sees it
+	@go build -C examples -o /dev/null ./softphone # while the network is there
+	@.ci/netns node --test --test-reporter=spec --test-concurrency=1 --test-timeout=300000 examples/softphone/*.test.mjs
+
+interop: build ## calls with JsSIP, SIP.js and sipwasm itself through Kamailio
+	@go run -C examples ./interopbuild
+	@.ci/netns node wasm/npm/test/interop/run.mjs
+
+fuzz: ## look for input that breaks a parser, 30 s for each target (not part of test)
+	@.ci/fuzz
+
+size: ## size of the wasm; fails when it is over its budget
+	@go run -C examples ./build -size
+
+clean: ## delete what was built and logged
+	rm -rf build wasm/npm/dist examples/softphone/dist

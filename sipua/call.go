@@ -101,6 +101,11 @@ type AcceptOptions struct {
 // Header is one SIP header of the application.
 type Header struct{ Name, Value string }
 
+// String says who called whom and what has become of it.
+func (c *Call) String() string {
+	return string(c.direction) + " call with " + c.remote.URI + " (" + string(c.State()) + ")"
+}
+
 // ID is the Call-ID.
 func (c *Call) ID() string { return c.id }
 

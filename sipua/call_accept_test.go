@@ -160,7 +160,7 @@ func TestMuteWhileRinging(t *testing.T) {
 func TestAcceptContext(t *testing.T) {
 	play(t, func(w *world) {
 		k := w.ring()
-		w.media.Delay = time.Minute
+		w.media.Delay = 10 * time.Second
 		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
 		defer cancel()
 		typed(w, k.call.Accept(ctx, sipua.AcceptOptions{}), sipua.CodeTimeout, 0)

@@ -142,3 +142,19 @@ func TestForkAnswersAfterAnothersEarlyMedia(t *testing.T) {
 		require.Equal(w, sdp, w.media.For(call).RemoteSDP())
 	})
 }
+
+// Section 13.2.2.4: the 2xx sets route set and remote target anew, whatever the
+// provisional response of its early dialog said.
+func TestAnswerAfterRingingSetsTheDialog(t *testing.T) {
+	play(t, func(w *world) {
+		call := w.callOut()
+		invite := w.ExpectRequest(w.T, "INVITE")
+		w.Respond(invite, 180, "Ringing", h("Contact", "<sip:early@peer.invalid;transport=ws>"), h("Record-Route", "<sip:early.example.com;lr>"))
+		w.RespondSDP(invite, 200, "OK", answer(w.T, invite.Body()), h("Contact", "<sip:late@peer.invalid;transport=ws>"),
+			h("Record-Route", "<sip:b.example.com;lr>"), h("Record-Route", "<sip:a.example.com;lr>"))
+		ack := w.ExpectRequest(w.T, "ACK")
+		require.Equal(w, "sip:late@peer.invalid;transport=ws", ack.Recipient.String())
+		require.Equal(w, []string{"<sip:a.example.com;lr>", "<sip:b.example.com;lr>"}, values(ack, "Route"))
+		require.NoError(w, call.Answered(w.Context()))
+	})
+}

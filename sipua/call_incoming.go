@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -100,8 +101,21 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 	tx.OnEnd = func(err error) { c.handle(onFailure, &callEvent{err: err}) }
 	ua.addCall(c)
 	ua.dialogs[d.ID] = c
-	_ = tx.Respond(c.inviteResponse(sip.StatusRinging, "Ringing")) // a lost flow comes as onFailure
+	c.ring()
+	if seconds, ok := message.Seconds(req, "Expires"); ok && seconds > 0 { // section 13.3.1: as if the caller had given up
+		ua.after(time.Duration(seconds)*time.Second, func() { c.handle(onCancel, &callEvent{req: req}) })
+	}
 	ua.emit(IncomingCall{Call: c})
+}
+
+// ring sends 180, and again each minute for as long as there is no answer, which
+// keeps proxies from giving up (section 13.3.1.1).
+func (c *Call) ring() {
+	if c.state != Ringing && c.state != Answering {
+		return
+	}
+	_ = c.invite.Respond(c.inviteResponse(sip.StatusRinging, "Ringing")) // a lost flow comes as onFailure
+	c.ua.after(time.Minute, c.ring)
 }
 
 // merged: the same INVITE has come here by another way already, through a proxy

@@ -433,3 +433,40 @@ func TestTwoCalls(t *testing.T) {
 		a.hangup()
 	})
 }
+
+// Section 13.3.1.1: who takes long to answer says so every minute, since proxies
+// give up after three without a word.
+func TestRingingEveryMinute(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.ring()
+		for range 10 {
+			begun := time.Now()
+			again := w.ExpectResponse(w.T, 180)
+			require.Equal(w, tag(value(k.ok, "To")), tag(value(again, "To")))
+			require.Equal(w, time.Minute, time.Since(begun))
+		}
+		require.NoError(w, k.call.Reject(w.Context(), 480))
+		w.ExpectResponse(w.T, 480)
+		w.ExpectNothing(w.T, 10*time.Minute)
+	})
+}
+
+// Section 13.3.1: the caller may say how long it waits.
+func TestInviteExpires(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.ring(h("Expires", "20"))
+		begun := time.Now()
+		w.ExpectResponse(w.T, 487)
+		require.Equal(w, 20*time.Second, time.Since(begun))
+		end := w.end(k.call)
+		require.Equal(w, sipua.Remote, end.By)
+		require.Equal(w, 487, end.Status)
+	})
+	play(t, func(w *world) {
+		k := w.ring(h("Expires", "20"))
+		k.ok = k.accept()
+		k.ack(k.invite, k.ok)
+		w.ExpectNothing(w.T, time.Minute)
+		require.Equal(w, sipua.Established, k.call.State())
+	})
+}

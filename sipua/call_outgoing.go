@@ -232,6 +232,9 @@ func (c *Call) dialogFor(res *sip.Response) (*dialog.Dialog, error) {
 		return d, nil
 	}
 	d, err := dialog.NewUAC(c.outgoing.request.tx.Request, res)
+	if len(c.early) >= maxForks {
+		return d, err // not kept: it is ended each time its 2xx comes
+	}
 	c.early[d.ID.RemoteTag] = d
 	if c.state != Ended {
 		c.ua.dialogs[d.ID] = c

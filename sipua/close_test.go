@@ -212,3 +212,54 @@ func TestCloseSends(t *testing.T) {
 		})
 	}
 }
+
+// A dial that comes through after Close is closed again.
+func TestCloseBeforeDialIsThrough(t *testing.T) {
+	through := make(chan struct{})
+	play(t, func(w *world) {
+		done := begin(func() error { return w.ua.Register(w.Context()) })
+		synctest.Wait()
+		require.NoError(w, w.ua.Close())
+		typed(w, done(), sipua.CodeClosed, 0)
+		through <- struct{}{}
+		require.Equal(w, 1000, w.ExpectClose(w.T).Code)
+		require.Zero(w, count[sipua.Connected](w))
+	}, func(c *sipua.Config) {
+		through = make(chan struct{}) // of this bubble
+		c.Transport = wrapped{Transport: c.Transport, dial: func(context.Context) { <-through }}
+	})
+}
+
+// What is asked for between Close and its end is refused, and nothing hangs: here
+// the user agent is busy while all of it is asked.
+func TestAskedWhileClosing(t *testing.T) {
+	var busy, free chan struct{}
+	play(t, func(w *world) {
+		first := begin(func() error { return w.ua.Register(w.Context()) })
+		<-busy
+		closing := begin(w.ua.Close)
+		synctest.Wait()
+		again := begin(w.ua.Close)
+		register := begin(func() error { return w.ua.Register(w.Context()) })
+		unregister := begin(func() error { return w.ua.Unregister(w.Context()) })
+		call, err := w.ua.Call("1002", sipua.CallOptions{})
+		require.NoError(w, err)
+		hold := begin(func() error { return call.Hold(w.Context()) })
+		mute := begin(func() error { return call.Mute(w.Context(), true) })
+		synctest.Wait()
+		close(free)
+		require.NoError(w, closing())
+		require.NoError(w, again())
+		typed(w, first(), sipua.CodeClosed, 0)
+		typed(w, register(), sipua.CodeClosed, 0)
+		require.Contains(w, []string{"", "closed"}, code(unregister()), "there was nothing to remove")
+		typed(w, call.Answered(w.Context()), sipua.CodeClosed, 0)
+		require.Error(w, hold())
+		require.Error(w, mute())
+		require.Equal(w, sipua.Ended, call.State())
+		require.NoError(w, call.Hangup(w.Context()), "over already")
+	}, func(c *sipua.Config) {
+		busy, free = make(chan struct{}), make(chan struct{})
+		c.Transport = wrapped{Transport: c.Transport, write: func([]byte) error { close(busy); <-free; return nil }}
+	})
+}

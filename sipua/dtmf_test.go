@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,5 +122,44 @@ func TestPlainMedia(t *testing.T) {
 		typed(w, call.SendDTMF(w.Context(), "1", sipua.DTMFOptions{}), sipua.CodeUnsupported, 0)
 	}, func(c *sipua.Config) {
 		c.Media = func(context.Context, *sipua.Call, any) (sipua.Media, error) { return plainMedia{}, nil }
+	})
+}
+
+// lateTones takes its time to stop, as a device may.
+type lateTones struct {
+	*sipuatest.Media
+	sending, closedWhileSending atomic.Bool
+}
+
+func (m *lateTones) SendDTMF(ctx context.Context, _ string, _ sipua.DTMFOptions) error {
+	m.sending.Store(true)
+	defer m.sending.Store(false)
+	<-ctx.Done()
+	<-time.After(time.Second)
+	return ctx.Err()
+}
+
+func (m *lateTones) Close() {
+	m.closedWhileSending.Store(m.sending.Load())
+	m.Media.Close()
+}
+
+// Close of the media comes last: not while SendDTMF runs.
+func TestMediaIsClosedAfterTheTones(t *testing.T) {
+	var media *lateTones
+	play(t, func(w *world) {
+		k := w.outgoing()
+		done := begin(func() error { return k.call.SendDTMF(w.Context(), "1", sipua.DTMFOptions{}) })
+		synctest.Wait()
+		k.bye()
+		typed(w, done(), sipua.CodeCanceled, 0)
+		synctest.Wait()
+		require.Equal(w, 1, media.Closed())
+		require.False(w, media.closedWhileSending.Load())
+	}, func(c *sipua.Config) {
+		c.Media = func(context.Context, *sipua.Call, any) (sipua.Media, error) {
+			media = &lateTones{Media: sipuatest.NewMedia(sipuatest.MediaOptions{})}
+			return media, nil
+		}
 	})
 }

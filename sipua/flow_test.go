@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,6 +112,7 @@ func TestFlowTable(t *testing.T) {
 		open := make(chan struct{})
 		w.OnDial(func(context.Context, string) error { <-open; return nil })
 		done := begin(func() error { return w.ua.Register(w.Context()) })
+		synctest.Wait()
 		call := w.callOut()
 		synctest.Wait()
 		require.Empty(w, w.story())
@@ -141,5 +143,63 @@ func TestFlowTable(t *testing.T) {
 		typed(w, call.Answered(w.Context()), sipua.CodeConnectionFailed, 0)
 		w.OnDial(nil)
 		w.alive()
+	})
+}
+
+// wrapped is a transport that a test puts before the pipe.
+type wrapped struct {
+	sipua.Transport
+	dial  func(context.Context)      // runs before the dial; the context does not reach the pipe
+	write func(message []byte) error // runs before each write
+}
+
+func (t wrapped) Dial(ctx context.Context, url string) (sipua.Conn, error) {
+	if t.dial != nil {
+		t.dial(ctx)
+		ctx = context.WithoutCancel(ctx)
+	}
+	conn, err := t.Transport.Dial(ctx, url)
+	if err != nil || t.write == nil {
+		return conn, err
+	}
+	return &wrappedConn{conn, t.write}, nil
+}
+
+type wrappedConn struct {
+	sipua.Conn
+	write func([]byte) error
+}
+
+func (c *wrappedConn) Write(message []byte) error {
+	if err := c.write(message); err != nil {
+		return err
+	}
+	return c.Conn.Write(message)
+}
+
+// A connection that takes no more messages is one that is lost.
+func TestWriteFails(t *testing.T) {
+	full := errors.New("the peer does not read")
+	var broken atomic.Bool
+	play(t, func(w *world) {
+		w.register()
+		broken.Store(true)
+		e := typed(w, w.ua.Register(w.Context()), sipua.CodeConnectionLost, 0)
+		require.ErrorIs(w, e, full)
+		call := w.callOut()
+		require.ErrorIs(w, typed(w, call.Answered(w.Context()), sipua.CodeConnectionLost, 0), full)
+		w.SendRaw([]byte(with("x", "X: y"))) // its answer cannot be sent
+		synctest.Wait()
+		broken.Store(false)
+		w.Drop(1008, "")
+		synctest.Wait()
+		w.alive()
+	}, func(c *sipua.Config) {
+		c.Transport = wrapped{Transport: c.Transport, write: func([]byte) error {
+			if broken.Load() {
+				return full
+			}
+			return nil
+		}}
 	})
 }

@@ -16,6 +16,12 @@ import (
 // is not, BYE afterwards (section 15). It returns when the other side has
 // confirmed it; for a call that is over already it returns nil at once.
 func (c *Call) Hangup(ctx context.Context) error {
+	select {
+	case <-c.ended:
+		queued(ctx)
+		return nil // also when the user agent is closed
+	default:
+	}
 	return c.ua.do(ctx, "hang up", func(done func(error)) { c.hangup(sip.StatusGlobalDecline, done) })
 }
 

@@ -403,3 +403,28 @@ func TestHoldInWrongState(t *testing.T) {
 		typed(w, k.call.Hold(w.Context()), sipua.CodeInvalidState, 0)
 	})
 }
+
+// The call ends while the offer is being made.
+func TestByeBeforeHoldIsSent(t *testing.T) {
+	both(t, func(k *talk) {
+		k.slow(time.Second)
+		done := begin(func() error { return k.call.Hold(k.Context()) })
+		synctest.Wait()
+		k.bye()
+		typed(k, done(), sipua.CodeCanceled, 0)
+		k.ExpectNothing(k.T, time.Minute)
+	})
+}
+
+// Media that cannot go back to what was agreed is of no use any more.
+func TestHoldCannotBeRolledBack(t *testing.T) {
+	both(t, func(k *talk) {
+		re, done := k.hold()
+		k.fail.Store(true)
+		k.Respond(re, 488, "Not Acceptable Here")
+		k.ExpectRequest(k.T, "ACK")
+		k.Respond(k.ExpectRequest(k.T, "BYE"), 200, "OK")
+		require.Error(k, done())
+		typed(k, k.end(k.call).Err, sipua.CodeMediaFailed, 0)
+	})
+}

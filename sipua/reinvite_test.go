@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/emiago/sipgo/sip"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sipwasm/sipwasm/sipua"
@@ -162,5 +163,34 @@ func TestReinviteRefreshesTarget(t *testing.T) {
 		require.Equal(k, "sip:moved@elsewhere.invalid;transport=ws", bye.Recipient.String())
 		k.Respond(bye, 200, "OK")
 		require.NoError(k, done())
+	})
+}
+
+// Section 15.1.2: a BYE does not leave the re-INVITE before it without an answer;
+// 487 is recommended.
+func TestByeDuringReinvite(t *testing.T) {
+	both(t, func(k *talk) {
+		k.slow(time.Second)
+		k.reinvite(k.farOffer(true))
+		synctest.Wait()
+		k.request("BYE")
+		require.Equal(k, sip.BYE, k.ExpectResponse(k.T, 200).CSeq().MethodName)
+		require.Equal(k, sip.INVITE, k.ExpectResponse(k.T, 487).CSeq().MethodName)
+		require.Zero(k, count[sipua.CallHeld](k.world))
+	})
+}
+
+// Our re-INVITE is a target refresh request too: its 200 moves the remote target.
+func TestHoldRefreshesTarget(t *testing.T) {
+	both(t, func(k *talk) {
+		re, done := k.hold()
+		k.RespondSDP(re, 200, "OK", k.answerTo(re), h("Contact", "<sip:moved@elsewhere.invalid;transport=ws>"))
+		require.Equal(k, "sip:moved@elsewhere.invalid;transport=ws", k.ExpectRequest(k.T, "ACK").Recipient.String())
+		require.NoError(k, done())
+		hangup := begin(func() error { return k.call.Hangup(k.Context()) })
+		bye := k.ExpectRequest(k.T, "BYE")
+		require.Equal(k, "sip:moved@elsewhere.invalid;transport=ws", bye.Recipient.String())
+		k.Respond(bye, 200, "OK")
+		require.NoError(k, hangup())
 	})
 }

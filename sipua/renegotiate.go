@@ -97,10 +97,10 @@ func (c *Call) reinvite(w *wish, sdp string) {
 		switch {
 		case err == nil && res.StatusCode < 200:
 		case err == nil && res.StatusCode < 300:
+			c.dialog.Refresh(res) // section 12.2.1.2: the ACK goes to the new target already
 			c.acknowledge(c.dialog, x.tx.Request, "")
 			if !answered { // else it is a retransmission
 				answered = true
-				c.dialog.Refresh(res)
 				c.reinviteAnswered(w, res)
 			}
 		default:
@@ -235,7 +235,7 @@ func (c *Call) reinvited(req *sip.Request, tx *transaction.Server) {
 	c.media.run(describe, func(local string, err error) {
 		switch {
 		case c.state != Established:
-			refuse(sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+			refuse(sip.StatusRequestTerminated, "Request Terminated") // section 15.1.2
 		case err != nil:
 			_ = c.exchange.Do(offer.Withdraw)
 			c.ua.refuse(tx, sip.StatusNotAcceptableHere)

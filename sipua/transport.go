@@ -21,7 +21,7 @@ type Transport interface {
 }
 
 // Conn is one open connection. Read is called by one goroutine; Write and Close
-// may be called by any.
+// may be called by any. Its type must be comparable, a pointer for instance.
 type Conn interface {
 	// Read returns the next message, whole and in the order of arrival, whether
 	// it came in a text or in a binary frame (RFC 7118 section 5 allows both).

@@ -1,5 +1,7 @@
 //go:build !js
 
+//lint:file-ignore SA1019 nhooyr.io/websocket is deprecated in favour of coder/websocket, which has the same code; see RATIONALE.md
+
 package sipua
 
 import (
@@ -11,7 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"nhooyr.io/websocket" // deprecated in favour of github.com/coder/websocket; kept behind this file
+	"nhooyr.io/websocket"
 )
 
 // WebSocket is the Transport of native Go. The zero value is ready to use.

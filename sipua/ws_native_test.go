@@ -11,6 +11,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -301,13 +303,15 @@ func TestSocketTooLarge(t *testing.T) {
 // Header, TLS and Client reach the handshake.
 func TestSocketOptions(t *testing.T) {
 	origin := make(chan string, 2)
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin <- r.Header.Get("Cookie")
 		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"sip"}})
 		if err == nil {
 			ws.Close(websocket.StatusNormalClosure, "")
 		}
 	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of the handshake that is refused
+	server.StartTLS()
 	defer server.Close()
 	url := "wss" + strings.TrimPrefix(server.URL, "https")
 

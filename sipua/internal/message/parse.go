@@ -233,12 +233,12 @@ func addressable(uri *sip.Uri, name, value string) bool {
 	if !strings.HasPrefix(value, `"`) && strings.ContainsAny(name, `\",;<>()[]{}?=@:/`) {
 		return false
 	}
-	return uri.Wildcard || reachable(uri)
+	return uri.Wildcard || reachable(uri) && !strings.ContainsAny(uri.String(), "<>\" \t")
 }
 
 // reachable: sipgo takes a SIP URI without a host and with any port.
 func reachable(uri *sip.Uri) bool {
-	return uri.Scheme != "sip" && uri.Scheme != "sips" || isHost(uri.Host) && uri.Port >= 0 && uri.Port < 1<<16
+	return uri.Scheme != "" && uri.Scheme != "sip" && uri.Scheme != "sips" || uri.Scheme != "" && isHost(uri.Host) && uri.Port >= 0 && uri.Port < 1<<16
 }
 
 // mendParams: sipgo leaves the headers of a URI on its last parameter when that

@@ -190,8 +190,9 @@ export class Call {
 
   /**
    * Answers an incoming call (200 OK). Resolves when that is sent and the media is up.
-   * @throws {SipError} "media-denied" or "media-not-found" without a microphone: the call still rings and may be
-   * accepted again or rejected; "invalid-state" when the call does not ring any more.
+   * @throws {SipError} "media-denied" or "media-not-found" without a microphone, "media-failed" when the description
+   * cannot be used: the caller is answered 480 or 488 and the call ends; "invalid-state" when the call does not ring
+   * any more.
    */
   async accept(options: AcceptOptions = {}): Promise<void> {
     const { media, audio, signal } = options;

@@ -49,6 +49,12 @@ func printSizes(r webbuild.Result) error {
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "file\traw\tgzip -9\tbrotli -q 11\t")
+	// For comparison, where the tests' npm packages are installed.
+	for _, peer := range []string{"jssip", "sip.js"} {
+		if s, err := webbuild.MeasurePeer(filepath.Dir(r.Dist), peer); err == nil {
+			fmt.Fprintf(w, "(%s, bundled)\t%d\t%d\t%d\t\n", peer, s.Raw, s.Gzip, s.Brotli)
+		}
+	}
 	fmt.Fprintf(w, "index.js\t%d\t%d\t%d\t\n", js.Raw, js.Gzip, js.Brotli)
 	fmt.Fprintf(w, "sipwasm.wasm\t%d\t%d\t%d\t\n", wasm.Raw, wasm.Gzip, wasm.Brotli)
 	fmt.Fprintf(w, "budget\t%d\t\t%d\t\n", webbuild.MaxRaw, webbuild.MaxBrotli)

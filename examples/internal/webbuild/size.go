@@ -3,10 +3,12 @@ package webbuild
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
 	"os"
 
 	"github.com/andybalholm/brotli"
+	"github.com/evanw/esbuild/pkg/api"
 )
 
 // Size is the size of one file in bytes, as stored and as a server sends it.
@@ -25,6 +27,28 @@ func Measure(path string) (Size, error) {
 	if err != nil {
 		return Size{}, err
 	}
+	return measure(content)
+}
+
+// MeasurePeer measures a library of the npm registry as a page would load it:
+// bundled into one minified ES module. It fails when the npm packages of the
+// tests are not installed.
+func MeasurePeer(npm, library string) (Size, error) {
+	result := api.Build(api.BuildOptions{
+		AbsWorkingDir: npm,
+		EntryPoints:   []string{library},
+		Bundle:        true, Write: false, Outdir: npm,
+		MinifyIdentifiers: true, MinifySyntax: true, MinifyWhitespace: true,
+		Format: api.FormatESModule, Platform: api.PlatformBrowser, Target: api.ES2022,
+		LogLevel: api.LogLevelSilent,
+	})
+	if len(result.Errors) > 0 || len(result.OutputFiles) == 0 {
+		return Size{}, fmt.Errorf("cannot bundle %s", library)
+	}
+	return measure(result.OutputFiles[0].Contents)
+}
+
+func measure(content []byte) (Size, error) {
 	s := Size{Raw: int64(len(content))}
 	var n counter
 	gz, err := gzip.NewWriterLevel(&n, gzip.BestCompression)

@@ -127,8 +127,8 @@ func (c *Call) OnHold(by Party) bool {
 // Muted tells whether the microphone is silenced.
 func (c *Call) Muted() bool { return c.view.Load().muted }
 
-// Answered waits until the call is answered: nil. When it ends first, or has
-// ended since, the error says why: CodeRejected with the status, CodeCanceled
+// Answered waits until the call is answered: nil. When it ends first, the error
+// says why: CodeRejected with the status, CodeCanceled
 // after Hangup, CodeTimeout, a media or a connection error.
 func (c *Call) Answered(ctx context.Context) error {
 	select {
@@ -250,6 +250,7 @@ func (c *Call) finish(end CallEnded) {
 	c.end = end
 	c.media.close()
 	c.unacked.stop()
+	c.incoming.stop()
 	c.ua.removeCall(c)
 	wishes := c.wishes
 	c.wishes = nil
@@ -362,8 +363,9 @@ func sdpOf(msg sip.Message) string {
 	return string(msg.Body())
 }
 
-// contactHeader is the Contact of what makes or refreshes our dialogs. "ob"
-// asks the server to keep using this flow (RFC 5626 section 4.3).
+// contactHeader is the Contact of what makes or refreshes our dialogs. "ob" is a
+// hint that this flow is the way back to us (RFC 5626 section 4.3); it asks for
+// nothing that a proxy without outbound would have to understand.
 func (c *Call) contactHeader() sip.Header {
 	scheme := c.outgoing.target.Scheme
 	if c.direction == Incoming {

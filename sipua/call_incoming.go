@@ -2,7 +2,6 @@ package sipua
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +17,8 @@ import (
 type incoming struct {
 	offer     string // "" for an INVITE without: we offer in the 200
 	accepting func(error)
+	again     *time.Timer // of the next 180
+	expiry    *time.Timer // of the INVITE
 }
 
 // incomingTable is the callee's side of a call.
@@ -49,7 +50,7 @@ var incomingTable = callTable{
 
 	{Accepted, onAck, Established, (*Call).acked},
 	{Accepted, onNoAck, Ended, (*Call).neverAcked},
-	{Accepted, onHangup, Canceling, nil},
+	{Accepted, onHangup, Canceling, (*Call).silence},
 	{Accepted, onBye, Ended, (*Call).remoteBye},
 
 	{Canceling, onAck, Ended, (*Call).hangUpEstablished},
@@ -70,7 +71,7 @@ const maxCalls = 64
 func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 	sdp, problem := sessionOf(req)
 	switch {
-	case ua.merged(req):
+	case ua.layer.Merged(tx):
 		ua.respond(tx, sip.StatusLoopDetected, "Loop Detected")
 		return
 	case problem != 0:
@@ -103,7 +104,7 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 	ua.dialogs[d.ID] = c
 	c.ring()
 	if seconds, ok := message.Seconds(req, "Expires"); ok && seconds > 0 { // section 13.3.1: as if the caller had given up
-		ua.after(time.Duration(seconds)*time.Second, func() { c.handle(onCancel, &callEvent{req: req}) })
+		c.incoming.expiry = ua.after(time.Duration(seconds)*time.Second, func() { c.handle(onCancel, &callEvent{req: req}) })
 	}
 	ua.emit(IncomingCall{Call: c})
 }
@@ -115,17 +116,20 @@ func (c *Call) ring() {
 		return
 	}
 	_ = c.invite.Respond(c.inviteResponse(sip.StatusRinging, "Ringing")) // a lost flow comes as onFailure
-	c.ua.after(time.Minute, c.ring)
+	c.incoming.again = c.ua.after(time.Minute, c.ring)
 }
 
-// merged: the same INVITE has come here by another way already, through a proxy
-// that forked (section 8.2.2.2). One of them rings.
-func (ua *UserAgent) merged(req *sip.Request) bool {
-	return slices.ContainsFunc(ua.calls, func(c *Call) bool {
-		return c.invite != nil && c.id == message.CallID(req) && c.dialog.ID.RemoteTag == message.FromTag(req) &&
-			c.invite.Request.CSeq().SeqNo == req.CSeq().SeqNo
-	})
+// stop ends what runs until there is an answer.
+func (i *incoming) stop() {
+	for _, t := range []*time.Timer{i.again, i.expiry} {
+		if t != nil {
+			t.Stop()
+		}
+	}
 }
+
+// silence: who has hung up is not heard any more while the ACK is awaited.
+func (c *Call) silence(*callEvent) { c.media.close() }
 
 // sessionOf returns the offer in an INVITE, "" when there is none, or the status
 // that refuses it.
@@ -212,8 +216,8 @@ func (c *Call) makeAnswer(e *callEvent) {
 }
 
 func (c *Call) sendAnswer(e *callEvent) {
+	c.incoming.stop()
 	res := c.inviteResponse(sip.StatusOK, "OK")
-	res.AppendHeader(sip.NewHeader("Supported", "outbound"))
 	setSDP(res, e.sdp)
 	_ = c.exchange.Do(offer.AnswerOut)
 	c.dialog.Confirm(res)

@@ -131,7 +131,6 @@ func (c *Call) sendInvite(e *callEvent) {
 		message.CSeq(req, 1)
 		req.AppendHeader(c.contactHeader())
 		req.AppendHeader(sip.NewHeader("Allow", allow))
-		req.AppendHeader(sip.NewHeader("Supported", "outbound"))
 		for _, h := range c.outgoing.headers {
 			req.AppendHeader(sip.NewHeader(h.Name, h.Value))
 		}

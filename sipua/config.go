@@ -96,7 +96,7 @@ func (cfg *Config) check() (sip.Uri, error) {
 	cfg.Servers = slices.Clone(cfg.Servers)
 	for _, s := range cfg.Servers {
 		if !strings.HasPrefix(s, "ws://") && !strings.HasPrefix(s, "wss://") {
-			return aor, badConfig(`server %q is not a WebSocket URL: it must begin with ws:// or wss://`, s)
+			return aor, badConfig(`Servers: %q is not a WebSocket URL: it must begin with ws:// or wss://`, shown(s))
 		}
 	}
 	for _, v := range [...][2]string{

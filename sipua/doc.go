@@ -69,7 +69,8 @@
 //	})
 //
 // Listeners run in a goroutine of their own: they may call verbs and wait for
-// them, and a slow one holds up the events behind it and nothing else.
+// them, and a slow one holds up the events behind it and nothing else. When a
+// thousand wait, traces and [ProtocolError] are dropped, and how many is told.
 // [CallEnded] is the last event of a call and comes once for each call, whatever
 // happens to it. [UserAgent.Trace] tells the SIP messages themselves, with the
 // secrets in them masked.
@@ -87,12 +88,13 @@
 //	case errors.Is(err, sipua.ErrConnectionLost):
 //	}
 //
-// No error, event or trace holds a password, a digest response or a token.
+// No error, event or trace holds a password, a digest response or a token; of a
+// server's URL they show neither query nor user.
 //
 // # States of a call
 //
 //	state        direction  meaning                                what ends it
-//	preparing    outgoing   the media makes the offer              Hangup: nothing has been sent
+//	preparing    outgoing   the offer and the connection are made  Hangup: nothing has been sent
 //	calling      outgoing   INVITE sent, nobody rings yet          Hangup: CANCEL after the first response
 //	ringing      outgoing   a 18x came, perhaps with early media   Hangup: CANCEL
 //	ringing      incoming   180 sent, the program decides          Reject, Hangup: 603, the caller's CANCEL
@@ -103,7 +105,9 @@
 //	ended        both       over, for good
 //
 // A lost connection ends a call that is not answered. One that is answered goes
-// on: its sound does not need the connection, and the next verb opens another.
+// on: its sound does not need the connection, and the next verb opens another. The
+// exception is an incoming call whose 200 has not been acknowledged yet: the ACK
+// cannot arrive any more, and the call ends after 32 s (RFC 3261 section 13.3.1.4).
 //
 // # Wasm
 //

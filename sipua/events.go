@@ -24,8 +24,9 @@ type Disconnected struct {
 // once for each successful REGISTER, refreshes included.
 type Registered struct{ Expires time.Duration }
 
-// Unregistered: there is no binding any more. Err says why; it is nil after
-// Unregister and Shutdown.
+// Unregistered: the user agent keeps no binding any more. Err says why; it is nil
+// after Unregister and Shutdown. After an error the registrar may hold the binding
+// until it expires.
 type Unregistered struct{ Err error }
 
 // IncomingCall: somebody calls. 180 Ringing has been sent; Accept or Reject

@@ -20,7 +20,7 @@ import (
 //	up        (at once)   –             –             idle
 type flow struct {
 	conn    Conn
-	server  string
+	server  string // as it is shown
 	dialing bool
 	waiting []func(error) // who waits for the dial
 
@@ -64,7 +64,7 @@ func (ua *UserAgent) dial() {
 			}
 			return
 		}
-		errs = append(errs, err)
+		errs = append(errs, withoutSecrets(err, server))
 		if ua.ctx.Err() != nil {
 			break
 		}
@@ -72,7 +72,7 @@ func (ua *UserAgent) dial() {
 	ua.owner.post(func() {
 		ua.flow.dialing = false
 		ua.flow.settle(&Error{Code: CodeConnectionFailed,
-			Reason: "cannot reach " + strings.Join(ua.cfg.Servers, ", ") + "; check that the URL is right, the server runs and its certificate is trusted",
+			Reason: "cannot reach " + strings.Join(shownAll(ua.cfg.Servers), ", ") + "; check that the URL is right, the server runs and its certificate is trusted",
 			Err:    errors.Join(errs...)})
 	})
 }
@@ -84,10 +84,50 @@ func (ua *UserAgent) opened(conn Conn, server string) {
 		conn.Close(1000, "")
 		return
 	}
-	f.conn, f.server = conn, server
-	ua.emit(Connected{Server: server})
+	f.conn, f.server = conn, shown(server)
+	ua.emit(Connected{Server: f.server})
 	go ua.read(conn)
 	f.settle(nil)
+}
+
+// shown is a server's URL without what may be a secret: browsers can authenticate
+// a WebSocket only by its URL, so that a token often stands in the query.
+func shown(server string) string {
+	server, _, _ = strings.Cut(server, "?")
+	scheme, rest, _ := strings.Cut(server, "://")
+	host, path, hasPath := strings.Cut(rest, "/")
+	if i := strings.LastIndexByte(host, '@'); i >= 0 {
+		host = host[i+1:]
+	}
+	if hasPath {
+		host += "/" + path
+	}
+	return scheme + "://" + host
+}
+
+func shownAll(servers []string) []string {
+	all := make([]string, len(servers))
+	for i, s := range servers {
+		all[i] = shown(s)
+	}
+	return all
+}
+
+// withoutSecrets takes the URL's secrets out of what a transport says about it.
+func withoutSecrets(err error, server string) error {
+	text := err.Error()
+	_, query, _ := strings.Cut(server, "?")
+	user, _, hasUser := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(server, "wss://"), "ws://"), "@")
+	if query != "" {
+		text = strings.ReplaceAll(text, query, "[hidden]")
+	}
+	if hasUser {
+		text = strings.ReplaceAll(text, user, "[hidden]")
+	}
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
 }
 
 // settle tells everyone who waits for the dial.

@@ -7,12 +7,14 @@ import "sync"
 // queue owns all SIP state, one delivers events, one serves the media of each
 // call. The mutex guards the list and nothing else.
 //
-// Post never blocks; who could flood the queue (the reader of the network) waits
-// for its function to have run before it posts the next.
+// Post never blocks. Who could flood a queue bounds itself: the reader of the
+// network waits for its function to have run before it posts the next, and events
+// that the network can produce without end are dropped (emit).
 type queue struct {
 	mu     sync.Mutex
 	list   []func()
 	wake   chan struct{} // capacity 1
+	taken  int           // of the functions that run took from list
 	closed bool
 	done   chan struct{} // closed when the goroutine has ended
 }
@@ -35,6 +37,13 @@ func (q *queue) post(f func()) bool {
 	return true
 }
 
+// len is the number of functions that have not begun.
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.list) + q.taken
+}
+
 // close ends the goroutine once what was posted before has run. It does not wait.
 func (q *queue) close() {
 	q.mu.Lock()
@@ -55,9 +64,12 @@ func (q *queue) run() {
 	for {
 		q.mu.Lock()
 		list, closed := q.list, q.closed
-		q.list = nil
+		q.list, q.taken = nil, len(list)
 		q.mu.Unlock()
 		for _, f := range list {
+			q.mu.Lock()
+			q.taken--
+			q.mu.Unlock()
 			f()
 		}
 		if len(list) > 0 {

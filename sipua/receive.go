@@ -149,7 +149,7 @@ func unsupported(req *sip.Request) string {
 // receiveOptions tells what we can do (section 11.2).
 func (ua *UserAgent) receiveOptions(tx *transaction.Server) {
 	ua.respond(tx, sip.StatusOK, "OK",
-		sip.NewHeader("Allow", allow), sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Supported", "outbound"))
+		sip.NewHeader("Allow", allow), sip.NewHeader("Accept", "application/sdp"))
 }
 
 func (ua *UserAgent) receiveInDialog(req *sip.Request, tx *transaction.Server) {
@@ -174,13 +174,15 @@ func (ua *UserAgent) receiveCancel(req *sip.Request, tx *transaction.Server) {
 		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 		return
 	}
-	ua.respond(tx, sip.StatusOK, "OK")
 	for _, call := range ua.calls {
 		if call.invite == invite {
+			// Section 9.2: with the tag of the INVITE's own responses.
+			_ = tx.Respond(ua.response(req, sip.StatusOK, "OK", call.dialog.ID.LocalTag)) // the flow's end is told by lost
 			call.canceled(req)
 			return
 		}
 	}
+	ua.respond(tx, sip.StatusOK, "OK")
 	// A CANCEL for a re-INVITE finds it answered or about to be: section 9.2 lets
 	// it have no effect, and the answer has been applied to the media already.
 }

@@ -32,6 +32,7 @@ type registration struct {
 	expiry *time.Timer   // end of the binding, when no refresh has succeeded
 	epoch  int           // of the timers: one that fired before stop has the old number
 	gone   bool          // ranOut has told of the end already
+	until  time.Time     // the registrar may hold our binding up to here, also after a failure
 	turn   []turn        // who waits for the REGISTER under way
 }
 
@@ -74,7 +75,8 @@ func (ua *UserAgent) Register(ctx context.Context) error {
 }
 
 // Unregister removes our binding; other devices of the same address of record
-// keep theirs. Without a binding it does nothing.
+// keep theirs. Without a binding it does nothing; after a refresh or Unregister
+// that failed the registrar may still hold one, which it removes.
 func (ua *UserAgent) Unregister(ctx context.Context) error {
 	return ua.do(ctx, "unregister", func(done func(error)) { ua.registration.unregister(done) })
 }
@@ -93,10 +95,11 @@ func (r *registration) unregister(done func(error)) {
 		r.turn = append(r.turn, turn{r.unregister, done})
 		return
 	}
-	if r.state == off {
+	if r.state == off && !time.Now().Before(r.until) {
 		done(nil)
 		return
 	}
+	r.stop() // a refresh that comes due meanwhile would register again
 	r.state = removing
 	r.attempt(0, 0, done)
 }
@@ -160,7 +163,7 @@ func (r *registration) build(expires time.Duration) *sip.Request {
 func (r *registration) succeeded(res *sip.Response, asked time.Duration, done func(error)) {
 	if r.state == removing {
 		r.stop()
-		r.state = off
+		r.state, r.until = off, time.Time{}
 		r.unregistered(nil)
 		done(nil)
 		r.nextTurn()
@@ -174,14 +177,19 @@ func (r *registration) succeeded(res *sip.Response, asked time.Duration, done fu
 	r.state, r.gone = registered, false
 	r.stop()
 	r.expiry = r.after(granted, r.ranOut)
-	r.timer = r.after(refreshAfter(granted), func() { r.register(func(error) {}) })
+	r.timer = r.after(refreshAfter(granted), func() {
+		if r.state == registered { // else one is under way already
+			r.register(func(error) {})
+		}
+	})
+	r.until = time.Now().Add(granted)
 	r.ua.emit(Registered{Expires: granted})
 	done(nil)
 	r.nextTurn()
 }
 
-// ranOut: the registrar has forgotten us. It can only come while a refresh waits
-// for its answer; that refresh may still bring the binding back.
+// ranOut: the registrar has forgotten us. It comes while a refresh waits for its
+// answer; that refresh may still bring the binding back.
 func (r *registration) ranOut() {
 	r.gone = true
 	r.ua.emit(Unregistered{Err: &Error{Op: "register", Code: CodeTimeout, Reason: "the registration ran out before it was refreshed"}})
@@ -248,6 +256,7 @@ func (r *registration) nextTurn() {
 // flowLost: the binding leads to a connection that is gone. A REGISTER under way
 // fails through its transaction.
 func (r *registration) flowLost(err *Error) {
+	r.until = time.Time{} // the binding goes with its connection
 	if r.state == registered {
 		r.failed(err, nil)
 	}

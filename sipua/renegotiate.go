@@ -84,18 +84,20 @@ func (c *Call) wishEnded(w *wish, err error) {
 
 // reinvite sends the offer (section 14.1).
 func (c *Call) reinvite(w *wish, sdp string) {
-	answered := false
+	answered, final := false, false
 	var x *exchange
 	x = c.ua.request(func() *sip.Request {
 		req := c.dialog.Request(sip.INVITE)
 		req.AppendHeader(c.contactHeader())
 		req.AppendHeader(sip.NewHeader("Allow", allow))
-		req.AppendHeader(sip.NewHeader("Supported", "outbound"))
 		setSDP(req, sdp)
 		return req
 	}, func(res *sip.Response, err error) {
+		if err == nil && res.StatusCode < 200 {
+			return
+		}
+		final = true
 		switch {
-		case err == nil && res.StatusCode < 200:
 		case err == nil && res.StatusCode < 300:
 			c.dialog.Refresh(res) // section 12.2.1.2: the ACK goes to the new target already
 			c.acknowledge(c.dialog, x.tx.Request, "")
@@ -108,6 +110,22 @@ func (c *Call) reinvite(w *wish, sdp string) {
 		}
 	})
 	x.next = inDialog(c.dialog)
+	// Once a proxy has sent 100 no timer of the transaction runs any more (section
+	// 17.1.1.2). Nobody is rung by a re-INVITE, so that as long as for the first
+	// response is enough for the final one too.
+	c.ua.after(transaction.Timeout, func() {
+		if final || c.state != Established || x.tx.State() != transaction.Proceeding {
+			return
+		}
+		c.ua.layer.Request(x.tx.Cancel(), func(*sip.Response, error) {}) // section 9.1: the INVITE's own answer counts
+		c.ua.after(transaction.Timeout, func() {
+			if !final {
+				final = true
+				x.tx.Drop()
+				c.reinviteFailed(w, nil, &Error{Code: CodeTimeout, Reason: "the other side did not answer the re-INVITE", Err: transaction.ErrTimeout})
+			}
+		})
+	})
 }
 
 func (c *Call) reinviteAnswered(w *wish, res *sip.Response) {
@@ -250,7 +268,6 @@ func (c *Call) answerReinvite(tx *transaction.Server, remote, local string) {
 	res := c.ua.response(tx.Request, sip.StatusOK, "OK", c.dialog.ID.LocalTag)
 	res.AppendHeader(c.contactHeader())
 	res.AppendHeader(sip.NewHeader("Allow", allow))
-	res.AppendHeader(sip.NewHeader("Supported", "outbound"))
 	setSDP(res, local)
 	_ = c.exchange.Do(offer.AnswerOut) // refused, and rightly, when the offer is ours
 	c.await(tx, res)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,7 @@ type UserAgent struct {
 	calls        []*Call
 	dialogs      map[dialog.ID]*Call
 	closed       bool
+	dropped      int // events since one was last delivered in full
 
 	callList atomic.Pointer[[]*Call] // what Calls returns: a copy of calls
 }
@@ -93,9 +95,27 @@ func (ua *UserAgent) On(f func(Event)) (remove func()) {
 
 // emit hands an event to the dispatcher. Call it on the owner goroutine, which
 // gives events their order.
+//
+// A listener may keep the dispatcher waiting; what the network can produce without
+// end (traces and protocol errors) is then dropped, and how much of it is told.
 func (ua *UserAgent) emit(e any) {
+	switch e.(type) {
+	case TraceMessage, ProtocolError:
+		if ua.events.len() >= maxWaiting {
+			ua.dropped++
+			return
+		}
+	}
+	if n := ua.dropped; n > 0 && ua.events.len() < maxWaiting {
+		ua.dropped = 0
+		ua.emit(ProtocolError{Err: &Error{Op: "receive", Code: CodeProtocol, Reason: strconv.Itoa(n) + " traces and protocol errors were dropped: a listener took too long"}})
+	}
 	ua.events.post(func() { ua.listeners.call(e) })
 }
+
+// maxWaiting is how many events may wait before those that can be spared are not
+// kept.
+const maxWaiting = 1000
 
 // listeners is a list of functions that may change while it is being called.
 type listeners struct {

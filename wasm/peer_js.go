@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall/js"
 	"time"
 
@@ -119,9 +120,9 @@ func stopTracks(stream js.Value) {
 // CreateOffer implements sipua.Media.
 func (p *peer) CreateOffer(ctx context.Context, o sipua.OfferOptions) (string, error) {
 	p.wasHeld = p.held
-	p.hold(o.Hold)
+	p.hold(o.Hold, true)
 	if err := p.describe(ctx, "createOffer"); err != nil {
-		p.hold(p.wasHeld)
+		p.hold(p.wasHeld, false)
 		return "", err
 	}
 	return p.gathered(ctx)
@@ -133,10 +134,10 @@ func (p *peer) CreateAnswer(ctx context.Context, offer string, o sipua.OfferOpti
 		return "", err
 	}
 	p.wasHeld = p.held
-	p.hold(o.Hold)
+	p.hold(o.Hold, false)
 	if err := p.describe(ctx, "createAnswer"); err != nil {
 		_, rollback := awaitCall(ctx, p.pc, "setRemoteDescription", map[string]any{"type": "rollback"})
-		p.hold(p.wasHeld)
+		p.hold(p.wasHeld, false)
 		return "", errors.Join(err, rollback)
 	}
 	return p.gathered(ctx)
@@ -152,11 +153,11 @@ func (p *peer) describe(ctx context.Context, method string) error {
 	return err
 }
 
-// hold sets the directions of the next description. On hold nothing is wanted
-// (sendonly; the browser makes it inactive where the other side does not receive
-// either) and the microphone is silenced: what is said meanwhile is not for the
-// other side.
-func (p *peer) hold(on bool) {
+// hold sets the directions of the next description. On hold nothing is wanted:
+// sendonly, or inactive in an offer for a stream that the other side holds too
+// (RFC 3264 section 8.4); in an answer the browser sees to that itself. The
+// microphone is silenced: what is said meanwhile is not for the other side.
+func (p *peer) hold(on, offer bool) {
 	p.held = on
 	p.silence()
 	transceivers := p.pc.Call("getTransceivers")
@@ -170,6 +171,9 @@ func (p *peer) hold(on bool) {
 			true:  {true: "sendonly", false: "inactive"},
 			false: {true: "sendrecv", false: "recvonly"},
 		}[on][sends]
+		if current := text(t, "currentDirection"); on && offer && (current == "recvonly" || current == "inactive") {
+			direction = "inactive"
+		}
 		_, _ = try(func() js.Value { t.Set("direction", direction); return js.Undefined() }) // stopped just now
 	}
 }
@@ -239,7 +243,7 @@ func (p *peer) ApplyAnswer(ctx context.Context, answer string, provisional bool)
 // Rollback implements sipua.Media.
 func (p *peer) Rollback(ctx context.Context) error {
 	_, err := awaitCall(ctx, p.pc, "setLocalDescription", map[string]any{"type": "rollback"})
-	p.hold(p.wasHeld)
+	p.hold(p.wasHeld, false)
 	return err
 }
 
@@ -291,9 +295,16 @@ func (p *peer) SendDTMF(ctx context.Context, tones string, o sipua.DTMFOptions) 
 	}); err != nil {
 		return err
 	}
+	// When the stream is put on hold meanwhile, the browser drops the rest without
+	// another event.
+	pauses := time.Duration(strings.Count(tones, ",")) // each takes 2 s
+	limit := time.NewTimer(time.Duration(len(tones))*(duration+gap) + pauses*2*time.Second + time.Second)
+	defer limit.Stop()
 	select {
 	case <-done:
 		return nil
+	case <-limit.C:
+		return &sipua.Error{Code: sipua.CodeMediaFailed, Reason: "not all tones were sent: the stream was put on hold"}
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -288,7 +288,7 @@ func TestPeerHold(t *testing.T) {
 		{"still on hold", true, "recvonly", "sendonly", false},
 		{"resume", false, "sendrecv", "sendrecv", true},
 		{"held by the other side", false, "sendonly", "sendrecv", true},
-		{"hold on both sides", true, "inactive", "sendonly", false},
+		{"hold on both sides", true, "inactive", "inactive", false}, // RFC 3264 section 8.4
 		{"resume", false, "sendrecv", "sendrecv", true},
 	}
 	for _, s := range steps {

@@ -113,6 +113,16 @@ func TestPeerDTMF(t *testing.T) {
 	p.requireReleased()
 }
 
+// The browser drops what is left when the stream is held meanwhile, without another
+// event (W3C WebRTC section 7.3).
+func TestPeerDTMFDropped(t *testing.T) {
+	p, m, pc := talk(t, nil, "audio sendrecv")
+	pc.Call("connect", "connected")
+	err := m.SendDTMF(t.Context(), "1", sipua.DTMFOptions{Duration: 40 * time.Millisecond, Gap: 30 * time.Millisecond})
+	require.ErrorIs(t, err, sipua.ErrMediaFailed)
+	p.requireReleased()
+}
+
 func TestPeerDTMFUnsupported(t *testing.T) {
 	t.Run("no telephone events", func(t *testing.T) {
 		p, m, pc := talk(t, nil, "audio sendrecv")

@@ -119,7 +119,7 @@ const controls = "\r\n\x00"
 // of those that could not be read, "" for a line that is no header at all or
 // holds a control character, which is replaced by a space.
 func parseHeaders(msg sip.Message, head []byte) map[string]bool {
-	bad := map[string]bool{}
+	bad, seen := map[string]bool{}, map[string]bool{}
 	for len(head) > 0 {
 		var line []byte
 		line, head = nextHeader(head)
@@ -145,9 +145,12 @@ func parseHeaders(msg sip.Message, head []byte) map[string]bool {
 			name = long
 		}
 		name = longName(name)
-		if once(name) && len(msg.GetHeaders(name)) > 0 {
-			bad[name] = true // RFC 4475 section 3.3.8; the first one is kept
-			continue
+		if once(name) {
+			if seen[name] {
+				bad[name] = true // RFC 4475 section 3.3.8; the first one is kept
+				continue
+			}
+			seen[name] = true
 		}
 		parsed, err := parseHeader(name, value)
 		if err != nil {

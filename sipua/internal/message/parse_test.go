@@ -172,6 +172,17 @@ func TestFolding(t *testing.T) {
 	require.EqualValues(t, 63104, req.CSeq().SeqNo)
 }
 
+// A message of nothing but small headers must not cost their square.
+func TestRepeatedHeadersAreLinear(t *testing.T) {
+	text := []byte(crlf(options, strings.Repeat("X:\r\n", 10_000)+strings.Repeat("i:1\r\n", 10_000)+"X:"))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := Parse(text)
+	runtime.ReadMemStats(&after)
+	require.Error(t, err)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64*len(text)))
+}
+
 // A message of nothing but folds must not cost their square.
 func TestFoldingIsLinear(t *testing.T) {
 	for _, fold := range []string{"\r\n ", "\r\n x"} {

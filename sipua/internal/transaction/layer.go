@@ -122,9 +122,29 @@ func (l *Layer) receiveRequest(req *sip.Request) {
 		_ = tx.handle(inRequest, req) // the flow's loss is told by FlowLost
 	case req.Method == sip.ACK:
 		l.cfg.OnAck(req)
+	case len(l.servers) >= maxServers:
+		_ = l.cfg.Send(message.Response(req, 503, "Service Unavailable", message.NewTag()))
 	default:
 		l.cfg.OnRequest(req, l.newServer(k, req))
 	}
+}
+
+// maxServers bounds what a peer can make us remember by not acknowledging our
+// answers. What comes beyond it is answered without being remembered.
+const maxServers = 1024
+
+// Merged reports whether the request of tx has come by another way already,
+// through a proxy that forked (section 8.2.2.2).
+func (l *Layer) Merged(tx *Server) bool {
+	req := tx.Request
+	for _, other := range l.servers {
+		r := other.Request
+		if other != tx && r.Method == req.Method && message.CallID(r) == message.CallID(req) &&
+			message.FromTag(r) == message.FromTag(req) && r.CSeq().SeqNo == req.CSeq().SeqNo {
+			return true
+		}
+	}
+	return false
 }
 
 // serverKey is section 17.2.3. A branch without the magic cookie comes from a

@@ -19,19 +19,24 @@ import (
 
 // newPage serves the page, with an empty program.
 func newPage(t *testing.T) *httptest.Server {
+	sip := newSIP()
+	t.Cleanup(sip.Close)
+	h, err := newHandler(newFiles(t), sip)
+	require.NoError(t, err)
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// newFiles loads the page, with an empty program.
+func newFiles(t *testing.T) map[string][]byte {
 	dir := t.TempDir()
 	wasm, script := filepath.Join(dir, "sipwasm.wasm"), filepath.Join(dir, "main.js")
 	require.NoError(t, os.WriteFile(wasm, []byte("\x00asm\x01\x00\x00\x00"), 0o600))
 	require.NoError(t, os.WriteFile(script, []byte("export {};"), 0o600))
 	files, err := load(wasm, script)
 	require.NoError(t, err)
-	sip := newSIP()
-	t.Cleanup(sip.Close)
-	h, err := newHandler(files, sip)
-	require.NoError(t, err)
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return s
+	return files
 }
 
 func get(t *testing.T, url string, header ...string) (*http.Response, string) {
@@ -136,8 +141,33 @@ func TestListenTakesAnotherPort(t *testing.T) {
 	require.Error(t, err, "only a port in use has a way out")
 }
 
-func TestRunEndsWithItsContext(t *testing.T) {
+// A browser keeps its WebSocket for as long as it is let.
+func TestServeEndsWithItsContext(t *testing.T) {
+	l, err := listen("127.0.0.1:0")
+	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	files := newFiles(t)
+	ended := make(chan error, 1)
+	go func() { ended <- serve(ctx, l, files) }()
+	resp, _ := get(t, "http://"+l.Addr().String()+"/")
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	c, err := sipua.WebSocket{}.Dial(t.Context(), "ws://"+l.Addr().String()+"/ws")
+	require.NoError(t, err)
+	defer c.Close(1000, "")
+
 	cancel()
-	require.ErrorIs(t, run(ctx, "127.0.0.1:0"), context.Canceled)
+	require.NoError(t, <-ended, "to be told to end is no failure")
+	_, err = c.Read()
+	require.Error(t, err, "the WebSocket is closed")
+	again, err := net.Listen("tcp", l.Addr().String())
+	require.NoError(t, err, "the port is free again")
+	require.NoError(t, again.Close())
+}
+
+func TestServeTellsWhyItCannot(t *testing.T) {
+	l, err := listen("127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	require.ErrorIs(t, serve(t.Context(), l, newFiles(t)), net.ErrClosed)
 }

@@ -53,6 +53,11 @@ func run(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
+	return serve(ctx, l, files)
+}
+
+// serve serves the page and its SIP server on l until ctx is done, and closes l.
+func serve(ctx context.Context, l net.Listener, files map[string][]byte) error {
 	defer l.Close()
 	sip := newSIP()
 	defer sip.Close()

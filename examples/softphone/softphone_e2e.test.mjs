@@ -2,176 +2,12 @@
 // With SCREENSHOT=1 the call to echo also renews softphone.png.
 
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 
-import { launchChromium } from "../../wasm/npm/test/interop/chromium.mjs";
-
-const here = fileURLToPath(new URL(".", import.meta.url));
-const examples = join(here, "..");
-const run = promisify(execFile);
-const patience = 20_000;
-
-let directory;
-let program;
-
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "softphone-"));
-  program = join(directory, "softphone");
-  // Not by `go run`: that would be another process between us and the program when it is time to stop it.
-  await run("go", ["build", "-o", program, "./softphone"], { cwd: examples });
-});
-after(() => rm(directory, { recursive: true, force: true }));
-
-/** Starts the program, by default on a free port. */
-async function startDemo(addr = "127.0.0.1:0") {
-  const child = spawn(program, ["-addr", addr], { cwd: examples, stdio: ["ignore", "pipe", "inherit"] });
-  const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
-  let printed = "";
-  const url = await new Promise((resolve, reject) => {
-    child.stdout.on("data", (chunk) => {
-      printed += chunk;
-      const found = /http:\/\/\S+/.exec(printed);
-      if (found) resolve(found[0]);
-    });
-    void ended.then((how) => reject(new Error(`the program ended (${how}) and said: ${printed}`)));
-  });
-  return {
-    url,
-    stop: () => {
-      child.kill("SIGINT");
-      return ended;
-    },
-  };
-}
-
-/** Runs in the page before its own scripts: keeps what only the browser knows about a call. */
-function observe() {
-  const Original = window.RTCPeerConnection;
-  window.observed = { peers: [], tones: "" };
-  window.RTCPeerConnection = class extends Original {
-    constructor(...args) {
-      super(...args);
-      window.observed.peers.push(this);
-    }
-  };
-  const insert = RTCDTMFSender.prototype.insertDTMF;
-  RTCDTMFSender.prototype.insertDTMF = function (tones, ...rest) {
-    window.observed.tones += tones;
-    return insert.call(this, tones, ...rest);
-  };
-}
-
-/** A tab with the softphone in it, by its data-testid names. */
-class Tab {
-  constructor(page) {
-    this.page = page;
-    this.complaints = [];
-    page.setDefaultTimeout(patience);
-    page.on("pageerror", (error) => this.complaints.push(String(error)));
-    page.on("console", (message) => message.type() === "error" && this.complaints.push(message.text()));
-  }
-
-  $(id) {
-    return this.page.getByTestId(id);
-  }
-
-  /** Waits for a condition in the page. Not by animation frames, of which a tab in the background has few. */
-  until(condition, argument) {
-    return this.page.waitForFunction(condition, argument, { polling: 50 });
-  }
-
-  async click(id) {
-    await this.page.bringToFront(); // as a person does, and a tab in the background is slow
-    await this.$(id).click();
-  }
-
-  /** Waits until an element shows this text. */
-  async shows(id, wanted) {
-    const matches = (text) => (wanted instanceof RegExp ? wanted.test(text) : text === wanted);
-    const deadline = Date.now() + patience;
-    let text;
-    do {
-      text = (await this.$(id).isVisible()) ? (await this.$(id).innerText()).trim() : undefined;
-      if (text !== undefined && matches(text)) return text;
-      await setTimeout(50);
-    } while (Date.now() < deadline);
-    assert.fail(`${id} shows ${JSON.stringify(text)} instead of ${wanted}; the page complains: ${this.complaints.join("; ")}`);
-  }
-
-  /** Waits until the form has its values. */
-  filled() {
-    return this.until(() => document.querySelector("#user").value !== "");
-  }
-
-  async connect() {
-    await this.click("connect");
-    await this.shows("status", "Registered");
-  }
-
-  /** Waits until a level meter is above, or with `below` under, a value of 0 to 100. */
-  async level(id, { above, below }) {
-    await this.until(
-      ([id, above, below]) => {
-        const now = Number(document.querySelector(`[data-testid=${id}]`).getAttribute("aria-valuenow"));
-        return above !== undefined ? now > above : now < below;
-      },
-      [id, above, below],
-    );
-  }
-
-  /** Waits until the newest peer connection has received and sent more sound than it has now. */
-  async audioFlows() {
-    const read = async () => {
-      const peer = window.observed.peers.at(-1);
-      const stats = { in: 0, out: 0, energy: 0 };
-      for (const s of (await peer.getStats()).values()) {
-        if (s.type === "inbound-rtp") Object.assign(stats, { in: s.bytesReceived, energy: s.totalAudioEnergy });
-        if (s.type === "outbound-rtp") stats.out = s.bytesSent;
-      }
-      return stats;
-    };
-    const then = await this.page.evaluate(read);
-    await this.until(
-      async ([source, then]) => {
-        const now = await (0, eval)(source)();
-        return now.in > then.in + 2000 && now.out > then.out + 2000 && now.energy > 0.005;
-      },
-      [`(${read})`, then],
-    );
-  }
-
-  /** The arrows of the ladder: "> REGISTER", "< 401 Unauthorized". */
-  async ladder() {
-    return this.page.$$eval("#ladder li[data-dir]:not([hidden])", (rows) =>
-      rows.map((row) => `${row.dataset.dir === "out" ? ">" : "<"} ${row.querySelector(".label b").textContent}`));
-  }
-}
-
-/** Gives `open(t, …)`: a new tab of one browser, which must not complain. */
-function tabsOf(launchOptions) {
-  let browser;
-  before(async () => (browser = await launchChromium(launchOptions)));
-  after(() => browser?.close());
-  const open = async (t, demo, { context, query = "", expected = /$^/, ...options } = {}) => {
-    const own = context ?? (await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options }));
-    if (!context) t.after(() => own.close());
-    const tab = new Tab(await own.newPage());
-    await tab.page.addInitScript(observe);
-    await tab.page.goto(demo.url + query);
-    await tab.filled();
-    t.after(() => assert.deepEqual(tab.complaints.filter((text) => !expected.test(text)), [], "errors of the page"));
-    return tab;
-  };
-  return open;
-}
+import { here, run, startDemo, tabsOf } from "./e2e_harness.mjs";
 
 describe("the softphone", () => {
   const open = tabsOf();
@@ -199,6 +35,8 @@ describe("the softphone", () => {
 
     await tab.click("mute");
     await tab.shows("call-state", "Muted");
+    await tab.shows("mute", "Unmute");
+    assert.equal(await tab.$("mute").getAttribute("aria-pressed"), null, "the label alone says what a press does");
     await tab.level("meter-local", { below: 5 });
     await tab.level("meter-remote", { below: 25 }); // what comes back is our own silence
     await tab.click("mute");
@@ -207,6 +45,8 @@ describe("the softphone", () => {
 
     await tab.click("hold");
     await tab.shows("call-state", "On hold");
+    await tab.shows("hold", "Resume");
+    assert.equal(await tab.$("hold").getAttribute("aria-pressed"), null);
     await tab.level("meter-remote", { below: 5 });
     await tab.click("hold");
     await tab.shows("call-state", "In call");
@@ -214,9 +54,13 @@ describe("the softphone", () => {
 
     await tab.click("keypad");
     await tab.click("tone-5");
+    assert.deepEqual(await tab.$("keypad").evaluate((e) => [e.ariaExpanded, e.ariaPressed]), ["true", null]);
     await tab.page.keyboard.press("#");
-    await tab.shows("tones-sent", "5#");
-    await tab.until(() => window.observed.tones === "5#");
+    await tab.page.keyboard.down("7");
+    await tab.page.keyboard.down("7"); // the key repeats, and the finger did not
+    await tab.page.keyboard.up("7");
+    await tab.shows("tones-sent", "5#7");
+    await tab.until(() => window.observed.tones === "5#7");
 
     await tab.click("hangup");
     await tab.shows("outcome", /^Call with Echo, 0:\d\d$/);
@@ -248,10 +92,12 @@ describe("the softphone", () => {
     await bob.shows("incoming-name", "Ada");
     await bob.shows("incoming-uri", "1001@sipwasm.example");
     await bob.until(() => document.title === "Incoming: Ada");
+    assert.deepEqual(await bob.announced(), ["alert", "Incoming call from Ada"]);
     await bob.click("answer");
     await alice.shows("call-state", "In call");
     await bob.shows("call-state", "In call");
     assert.equal(await bob.page.title(), "sipwasm softphone");
+    assert.deepEqual(await bob.announced(), ["alert", ""]);
     await Promise.all([alice.audioFlows(), bob.audioFlows()]);
 
     await alice.click("hold");
@@ -267,7 +113,24 @@ describe("the softphone", () => {
 
     await bob.click("hangup");
     await alice.shows("outcome", /^Call with Grace, /);
-    await bob.shows("outcome", /^Call with Ada, /);
+    const outcome = await bob.shows("outcome", /^Call with Ada, /);
+    assert.deepEqual(await bob.announced(), ["alert", outcome]);
+  });
+
+  test("an account is free again when its tab signs out or takes another", async (t) => {
+    const first = await open(t, demo);
+    const { page } = first;
+    await first.connect();
+    await first.click("disconnect");
+    await first.shows("status", "Offline");
+    const second = await open(t, demo, { context: page.context() });
+    assert.equal(await second.$("user").inputValue(), "1001");
+    await second.$("user").fill("1003");
+    await second.connect();
+    const third = await open(t, demo, { context: page.context() });
+    assert.equal(await third.$("user").inputValue(), "1001");
+    const fourth = await open(t, demo, { context: page.context() });
+    assert.equal(await fourth.$("user").inputValue(), "1002");
   });
 
   test("declined, given up, nobody there", async (t) => {
@@ -279,6 +142,7 @@ describe("the softphone", () => {
     await alice.click("contact-1002");
     await bob.click("decline");
     await alice.shows("outcome", "Grace is busy.");
+    assert.deepEqual(await alice.announced(), ["alert", "Grace is busy."]);
     await bob.shows("outcome", "Declined the call from Ada");
 
     await alice.click("contact-1002");
@@ -326,6 +190,7 @@ describe("the softphone", () => {
     await bob.page.locator("#ladder li[data-method=INVITE] summary").first().click();
     const text = await bob.$("message-text").textContent();
     assert.ok(text.includes("<img src=x"), "the message is shown as it came");
+    assert.deepEqual(await bob.filters(), ["All messages", "Registration 1", "Call 1, 1003"], "the number, and not what the name holds");
     await eve.click("hangup");
     await bob.click("tab-history");
     await bob.shows("history-entry", new RegExp(`^${name.replace(/[^\w ]/g, "\\$&")}`));
@@ -359,6 +224,7 @@ describe("the softphone", () => {
     assert.ok(call.length < all.length && !call.includes("> REGISTER"));
     await tab.click("trace-copy");
     await tab.shows("notice", `${call.length} messages copied.`);
+    await tab.shows("notice", ""); // after a while
     const copied = await tab.page.evaluate(() => navigator.clipboard.readText());
     assert.match(copied, /──▶.*\nINVITE sip:echo@sipwasm\.example SIP\/2\.0\n/);
     assert.doesNotMatch(copied, /REGISTER sip:/);
@@ -366,6 +232,80 @@ describe("the softphone", () => {
     await tab.click("trace-clear");
     assert.deepEqual(await tab.ladder(), []);
     await tab.shows("trace-count", "0");
+  });
+
+  test("on a narrow page the trace opens at its end, and Copy says what it did", async (t) => {
+    const tab = await open(t, demo, { viewport: { width: 400, height: 500 }, permissions: ["clipboard-read", "clipboard-write", "microphone"] });
+    await tab.connect();
+    await tab.click("contact-echo");
+    await tab.shows("call-state", "In call");
+    await tab.click("hangup");
+    await tab.shows("outcome", /^Call with Echo/);
+    await tab.page.getByRole("button", { name: "Trace" }).click();
+    await tab.until(() => {
+      const { scrollTop, scrollHeight, clientHeight } = document.getElementById("sheet");
+      return scrollTop > 0 && scrollHeight - scrollTop - clientHeight < 40;
+    });
+    await tab.click("trace-copy");
+    await tab.shows("notice", /messages copied\.$/);
+    await tab.page.getByRole("button", { name: "Phone" }).click();
+    await tab.shows("notice", /messages copied\.$/);
+    await tab.click("contact-echo");
+    await tab.shows("notice", "");
+    await tab.click("hangup");
+  });
+
+  test("hanging up while a tone sounds is no trouble", async (t) => {
+    const tab = await open(t, demo);
+    await tab.connect();
+    await tab.click("contact-echo");
+    await tab.shows("call-state", "In call");
+    await tab.click("keypad");
+    await tab.page.evaluate(() => {
+      for (const id of ["tone-5", "tone-6", "hangup"]) document.querySelector(`[data-testid=${id}]`).click();
+    });
+    await tab.shows("outcome", /^Call with Echo/);
+    await tab.until(() => window.observed.peers.every((peer) => peer.connectionState === "closed"));
+    assert.equal(await tab.$("problem").isVisible(), false);
+  });
+
+  test("a plus is typed by holding 0, or by the keyboard", async (t) => {
+    const tab = await open(t, demo);
+    await tab.connect();
+    await tab.click("key-0");
+    assert.equal(await tab.$("number").inputValue(), "0");
+    await tab.$("key-0").click({ delay: 700 });
+    assert.equal(await tab.$("number").inputValue(), "0+");
+    await tab.$("key-0").focus();
+    await tab.page.keyboard.press("+");
+    await tab.page.keyboard.press("Enter");
+    assert.equal(await tab.$("number").inputValue(), "0++0");
+  });
+
+  test("when the Go program crashes, the page goes back to its form and connects again from there", async (t) => {
+    const tab = await open(t, demo, { expected: /RuntimeError|unreachable/ });
+    await tab.page.addInitScript(() => {
+      const instantiate = WebAssembly.instantiate;
+      WebAssembly.instantiate = async (...args) => {
+        const { exports } = await instantiate(...args);
+        const resume = () => {
+          if (window.crash) throw new WebAssembly.RuntimeError("unreachable");
+          return exports.resume();
+        };
+        return Object.create(WebAssembly.Instance.prototype, { exports: { value: { ...exports, resume } } });
+      };
+    });
+    await tab.page.reload();
+    await tab.filled();
+    await tab.connect();
+    await tab.page.evaluate(() => (window.crash = true));
+    await tab.click("contact-echo");
+    await tab.shows("problem-text", /^The phone program failed\. Connect again/);
+    await tab.shows("status", "Not connected");
+    assert.equal(await tab.$("reconnect").isVisible(), false);
+    await tab.page.evaluate(() => (window.crash = false));
+    await tab.connect();
+    assert.equal(await tab.$("problem").isVisible(), false);
   });
 
   test("a wrong password is said in words, and the right one helps", async (t) => {
@@ -378,6 +318,7 @@ describe("the softphone", () => {
     await tab.$("password").fill(right);
     await tab.connect();
     assert.equal(await tab.$("problem").isVisible(), false);
+    assert.deepEqual(await tab.filters(), ["All messages", "Registration 1", "Registration 2"], "no two choices have one name");
   });
 
   test("an unreachable server is said in words", async (t) => {
@@ -510,6 +451,30 @@ describe("the program", () => {
     await tab.shows("call-state", "In call");
     await tab.click("hangup");
     await tab.shows("outcome", /^Call with Echo/);
+  });
+
+  test("Disconnect ends a Connect again that gets no answer, and nothing is heard of it later", async (t) => {
+    const demo = await startDemo();
+    t.after(() => demo.stop());
+    const tab = await open(t, demo, { expected: /WebSocket connection to .* failed|WebSocket is closed before/ });
+    await tab.connect();
+    await demo.stop();
+    await tab.shows("status", "Not connected");
+
+    const { hostname, port } = new URL(demo.url);
+    let refused;
+    const silent = createServer((socket) => (refused = new Promise((resolve) => socket.once("close", resolve).resume())));
+    await new Promise((resolve) => silent.listen(Number(port), hostname, resolve));
+    t.after(() => silent.close());
+    await tab.click("reconnect");
+    await tab.shows("status", "Connecting…");
+    while (!refused) await setTimeout(20);
+    await tab.click("disconnect");
+    await tab.shows("status", "Offline");
+    await refused; // the attempt has been given up …
+    await tab.page.evaluate(() => new Promise((resolve) => window.setTimeout(resolve, 100))); // … and the page has heard of it
+    await tab.shows("status", "Offline");
+    assert.equal(await tab.$("problem").isVisible(), false);
   });
 
   test("the page's TypeScript has no type error", async () => {

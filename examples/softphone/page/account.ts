@@ -84,6 +84,12 @@ export class AccountForm {
     return account;
   }
 
+  /** Lets another tab have the account. */
+  release(): void {
+    held?.release();
+    held = null;
+  }
+
   /** While a connection is being made the fields hold still and the button gives it up. */
   busy(on: boolean): void {
     for (const id of ["user", "password", "display-name", "server", "domain"]) field(id).readOnly = on;
@@ -99,11 +105,18 @@ export class AccountForm {
   }
 }
 
+/** The account that this tab has claimed. */
+let held: { user: string; release: () => void } | null = null;
+
 /**
- * Takes the first of these accounts that no other tab uses, until this tab closes. A Web Lock is just that: the browser
- * itself gives it back, however the tab goes. Resolves with undefined when all are taken, or where there are no locks.
+ * Takes the first of these accounts that no other tab uses, in exchange for the one taken before, until it is released
+ * or this tab closes. A Web Lock is just that: the browser itself gives it back, however the tab goes. Resolves with
+ * undefined when all are taken, or where there are no locks.
  */
 function claim(users: string[]): Promise<string | undefined> {
+  if (held && held.user === users[0]) return Promise.resolve(held.user);
+  held?.release();
+  held = null;
   return new Promise((resolve) => {
     const next = (index: number) => {
       const user = users[index];
@@ -111,7 +124,7 @@ function claim(users: string[]): Promise<string | undefined> {
       void navigator.locks.request(`softphone account ${user}`, { ifAvailable: true }, (lock) => {
         if (!lock) return next(index + 1);
         resolve(user);
-        return new Promise(() => {}); // held for the life of the page
+        return new Promise<void>((release) => (held = { user, release }));
       });
     };
     next(0);

@@ -30,6 +30,7 @@ export class Ladder {
   readonly #groups = new Map<string, string>();
   #rows: Row[] = [];
   #calls = 0;
+  #registrations = 0;
   #follow = true;
 
   constructor(say: (text: string) => void) {
@@ -45,10 +46,13 @@ export class Ladder {
       }
     });
     this.#sheet.addEventListener("scroll", () => {
+      if (this.#sheet.clientHeight === 0) return; // it is not shown, and nobody scrolled
       this.#follow = this.#sheet.scrollHeight - this.#sheet.scrollTop - this.#sheet.clientHeight < 40;
       if (this.#follow) this.#jump.hidden = true;
     });
     this.#jump.addEventListener("click", () => this.#toEnd());
+    // While the sheet is not shown it cannot be scrolled; it catches up when it is, or when it changes its size.
+    new ResizeObserver(() => this.#follow && this.#toEnd()).observe(this.#sheet);
   }
 
   /** Names the lifelines. */
@@ -96,7 +100,7 @@ export class Ladder {
     if (known) return known;
     const other = direction === "out" ? summary.to : summary.from;
     const name =
-      summary.method === "REGISTER" ? "Registration"
+      summary.method === "REGISTER" ? `Registration ${++this.#registrations}`
       : summary.method === "INVITE" ? `Call ${++this.#calls}, ${other}`
       : summary.method || "Other";
     this.#groups.set(summary.callId, name);

@@ -60,6 +60,8 @@ function changed(): void {
       view.contacts(demo, user, dial);
       history.open(`${user}@${domain}`);
       ladder.heads(`${user}, Go in WebAssembly`, server.replace(/^wss?:\/\//, ""));
+    } else {
+      form.release();
     }
   }
   view.render();

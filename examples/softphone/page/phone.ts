@@ -15,6 +15,9 @@ export interface PhoneListener {
   finished(entry: Entry, failed: boolean): void;
 }
 
+/** How long a remark stays, in milliseconds. */
+const noticeTime = 6000;
+
 export class Phone {
   connection: "offline" | "connecting" | "registered" | "error" = "offline";
   /** The account in use; null while the form is shown. */
@@ -33,6 +36,7 @@ export class Phone {
   /** Set while the browser refuses to play the other side without a click. */
   playSound: (() => Promise<void>) | null = null;
   outcome: { text: string; bad: boolean } | null = null;
+  /** A remark that needs no answer. It goes away by itself. */
   notice = "";
 
   readonly #tell: PhoneListener;
@@ -41,6 +45,7 @@ export class Phone {
   #ua: UserAgent | null = null;
   #attempt: AbortController | null = null;
   #began = 0;
+  #noticeTimer = 0;
 
   constructor(tell: PhoneListener, names: Map<string, string>) {
     this.#tell = tell;
@@ -95,26 +100,28 @@ export class Phone {
 
   /** After a loss: the same user agent registers again, over a new connection. */
   async reconnect(): Promise<void> {
-    if (!this.#ua || !this.account) return;
+    const ua = this.#ua;
+    const account = this.account;
+    if (!ua || !account) return;
     this.#set({ connection: "connecting", broken: null, trouble: null });
-    try {
-      await this.#ua.register();
-      this.#set({ connection: "registered" });
-    } catch (error) {
-      this.#set({ connection: "error", broken: trouble(error, { server: this.account.server }) });
-    }
+    // After a Disconnect the outcome is that of an account which nobody is signed in to any more.
+    const tell = (change: Change) => ua === this.#ua && this.#set(change);
+    await ua.register().then(
+      () => tell({ connection: "registered" }),
+      (error: unknown) => tell({ connection: "error", broken: trouble(error, account) }),
+    );
   }
 
   async disconnect(): Promise<void> {
     const ua = this.#ua;
     this.#ua = null;
     this.#set({ connection: "offline", account: null, broken: null, trouble: null, outcome: null, notice: "" });
-    await ua?.close().catch((error: unknown) => this.#set({ trouble: trouble(error) }));
+    await ua?.close().catch(() => {}); // the server will find out by itself; here it is over
   }
 
   dial(target: string): void {
     if (!this.#ua || this.call || !target.trim()) return;
-    this.#set({ outcome: null, notice: "", trouble: null });
+    this.#set({ trouble: null });
     this.#take(this.#ua.call(target.trim()));
   }
 
@@ -136,13 +143,17 @@ export class Phone {
   }
 
   async tone(digit: string): Promise<void> {
-    if (!this.call) return;
+    const call = this.call;
+    if (!call) return;
     this.#set({ tones: this.tones + digit });
-    await this.call.sendDTMF(digit).catch((error: unknown) => this.#set({ trouble: trouble(error) }));
+    // A tone that the end of the call cut off is no trouble.
+    await call.sendDTMF(digit).catch((error: unknown) => this.call === call && this.#set({ trouble: trouble(error) }));
   }
 
-  /** Shows a remark that needs no answer. */
+  /** Shows a remark for a while. */
   say(notice: string): void {
+    window.clearTimeout(this.#noticeTimer);
+    this.#noticeTimer = window.setTimeout(() => this.#set({ notice: "" }), noticeTime);
     this.#set({ notice });
   }
 
@@ -166,8 +177,8 @@ export class Phone {
     ua.on("incoming", (call) => this.#incoming(call));
     ua.on("disconnected", ({ error }) => error && this.#lost(ua, error));
     ua.on("unregistered", ({ error }) => error && this.#lost(ua, error));
-    ua.on("exit", ({ error }) => this.#lost(ua, error));
-    ua.on("protocolError", ({ error }) => this.#set({ notice: `${trouble(error).text} It was refused, and nothing else is affected.` }));
+    ua.on("exit", ({ error }) => this.#exited(ua, error));
+    ua.on("protocolError", ({ error }) => this.say(`${trouble(error).text} It was refused, and nothing else is affected.`));
   }
 
   #lost(ua: UserAgent, error: unknown): void {
@@ -175,27 +186,33 @@ export class Phone {
     this.#set({ connection: "error", broken: trouble(error, { server: this.account?.server ?? "" }) });
   }
 
+  /** The program is gone and its user agent with it: back to the form, whose Connect loads another one. */
+  #exited(ua: UserAgent, error: unknown): void {
+    if (ua !== this.#ua) return;
+    this.#ua = null;
+    this.#set({ connection: "error", account: null, broken: trouble(error), outcome: null });
+  }
+
   #incoming(call: Call): void {
-    if (!this.call) {
-      this.#set({ outcome: null });
-      this.#take(call);
-      return;
-    }
+    if (!this.call) return this.#take(call);
     // One call at a time: the second caller hears the busy tone.
     const who = call.remote.displayName || call.remote.user || bare(call.remote.uri);
     call.reject(486).catch(() => {}); // it gave up first
-    this.#set({ notice: `${who} called and heard that you are busy.` });
+    this.say(`${who} called and heard that you are busy.`);
     this.#tell.finished({ who, target: call.remote.uri, direction: "incoming", time: Date.now(), talked: null }, false);
   }
 
   #take(call: Call): void {
     this.#began = Date.now();
-    this.#set({ call, tones: "", doing: null, earlyMedia: false, playSound: null });
+    this.#set({ call, tones: "", doing: null, earlyMedia: false, playSound: null, outcome: null, notice: "" });
     const changed = () => this.#tell.changed();
     for (const type of ["state", "answered", "held", "resumed", "localstream", "remotestream"] as const) call.on(type, changed);
     call.on("ringing", ({ earlyMedia }) => this.#set({ earlyMedia: this.earlyMedia || earlyMedia }));
     call.on("autoplayBlocked", ({ resume }) => this.#set({
-      playSound: () => resume().then(() => this.#set({ playSound: null })),
+      playSound: () => resume().then(
+        () => this.call === call && this.#set({ playSound: null }),
+        (error: unknown) => this.call === call && this.#set({ trouble: trouble(error) }),
+      ).then(() => {}),
     }));
     call.on("ended", (event) => this.#ended(call, event));
   }
@@ -204,16 +221,19 @@ export class Phone {
     const who = this.who;
     const talked = call.startTime === undefined ? null : duration(call.duration);
     const said = outcome(event, { who, direction: call.direction, talked });
-    this.#set({ call: null, doing: null, playSound: null, outcome: said });
+    // What went wrong in the call went with it.
+    this.#set({ call: null, doing: null, playSound: null, trouble: null, outcome: said });
     this.#tell.finished({ who, target: call.remote.uri, direction: call.direction, time: this.#began, talked }, said.bad);
   }
 
-  #set(change: Partial<Pick<Phone,
-    "connection" | "account" | "broken" | "trouble" | "call" | "doing" | "tones" | "earlyMedia" | "playSound" | "outcome" | "notice">>): void {
+  #set(change: Change): void {
     Object.assign(this, change);
     this.#tell.changed();
   }
 }
+
+type Change = Partial<Pick<Phone,
+  "connection" | "account" | "broken" | "trouble" | "call" | "doing" | "tones" | "earlyMedia" | "playSound" | "outcome" | "notice">>;
 
 /** A URI as people write it: without the scheme and the parameters. */
 function bare(uri: string): string {

@@ -9,8 +9,6 @@ export interface Summary {
   subject: string;
   method: string;
   callId: string;
-  /** True when the request belongs to a dialog that exists: its To has a tag (RFC 3261 section 12.2). */
-  inDialog: boolean;
   from: string;
   to: string;
   /** "" without a session description, else its audio direction (RFC 8866 section 6.7). */
@@ -33,12 +31,10 @@ export function summarize(text: string): Summary {
   };
 
   const method = header("cseq", "cseq").split(/\s+/)[1] ?? "";
-  const to = header("to", "t");
   const common = {
     callId: header("call-id", "i"),
     from: user(header("from", "f")),
-    to: user(to),
-    inDialog: /;\s*tag\s*=/i.test(to),
+    to: user(header("to", "t")),
     sdp: direction(body),
   };
 
@@ -55,7 +51,8 @@ export function summarize(text: string): Summary {
 
 /** The user part of a From or To, or its host when it has none. */
 function user(value: string): string {
-  const uri = /<([^>]*)>/.exec(value)?.[1] ?? value.split(";")[0] ?? "";
+  const unnamed = value.replace(/^"(?:[^"\\]|\\.)*"/, ""); // a quoted display name may hold anything, "<" too
+  const uri = /<([^>]*)>/.exec(unnamed)?.[1] ?? unnamed.split(";")[0] ?? "";
   const rest = uri.trim().replace(/^[a-z]+:/i, "");
   return rest.split(/[@;]/)[0] ?? "";
 }

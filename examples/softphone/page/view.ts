@@ -6,7 +6,7 @@ import type { Phone } from "./phone.js";
 
 const keys: [string, string][] = [
   ["1", ""], ["2", "ABC"], ["3", "DEF"], ["4", "GHI"], ["5", "JKL"], ["6", "MNO"],
-  ["7", "PQRS"], ["8", "TUV"], ["9", "WXYZ"], ["*", ""], ["0", "+"], ["#", ""],
+  ["7", "PQRS"], ["8", "TUV"], ["9", "WXYZ"], ["*", ""], ["0", ""], ["#", ""],
 ];
 const spoken: Record<string, string> = { "*": "star", "#": "hash" };
 
@@ -21,11 +21,12 @@ export class View {
 
   constructor(phone: Phone, dial: (target: string) => void) {
     this.#phone = phone;
-    this.#pad("dial-pad", "key", (digit) => {
-      this.#number.setRangeText(digit, this.#number.selectionStart ?? 0, this.#number.selectionEnd ?? 0, "end");
-      this.render();
-    });
+    this.#pad("dial-pad", "key", (digit) => this.#type(digit));
+    this.#plus(byId("dial-pad").querySelector<HTMLButtonElement>("[data-testid=key-0]")!);
     this.#pad("tone-pad", "tone", (digit) => void phone.tone(digit));
+    byId("dial-pad").addEventListener("keydown", ({ key, ctrlKey, metaKey, altKey }) => {
+      if (/^[0-9*#+]$/.test(key) && !ctrlKey && !metaKey && !altKey) this.#type(key);
+    });
     this.#number.addEventListener("input", () => this.render());
     byId("erase").addEventListener("click", () => {
       this.#number.value = this.#number.value.slice(0, -1);
@@ -46,8 +47,8 @@ export class View {
     byId("reconnect").addEventListener("click", () => void phone.reconnect());
     byId("keypad").addEventListener("click", () => this.#keypad(byId("tones").hidden === true));
     // Keys of the keyboard send tones while the keypad is open.
-    byId("view-call").addEventListener("keydown", ({ key, ctrlKey, metaKey, altKey }) => {
-      if (!byId("tones").hidden && /^[0-9*#]$/.test(key) && !ctrlKey && !metaKey && !altKey) void phone.tone(key);
+    byId("view-call").addEventListener("keydown", ({ key, repeat, ctrlKey, metaKey, altKey }) => {
+      if (!byId("tones").hidden && /^[0-9*#]$/.test(key) && !repeat && !ctrlKey && !metaKey && !altKey) void phone.tone(key);
     });
     for (const list of ["contacts", "history"]) byId(`tab-${list}`).addEventListener("click", () => this.list(list));
     for (const pane of ["phone", "trace"]) byId(`pane-${pane}`).addEventListener("click", () => this.pane(pane));
@@ -98,7 +99,6 @@ export class View {
     byId("problem").hidden = !problem;
     byId("reconnect").hidden = !(account && connection === "error");
     setText(byId("notice"), phone.notice);
-    byId("notice").hidden = !phone.notice;
 
     byId("identity").hidden = !account;
     if (account) {
@@ -116,6 +116,8 @@ export class View {
     byId<HTMLButtonElement>("dial").disabled = connection !== "registered" || !this.#number.value.trim();
     setText(byId("outcome"), phone.outcome?.text ?? "");
     byId("outcome").dataset["tone"] = phone.outcome?.bad ? "bad" : "";
+    // Said at once to those who do not look: it has a place of its own, because the views come and go.
+    setText(byId("announcement"), !call ? phone.outcome?.text ?? "" : ringing ? `Incoming call from ${phone.who}` : "");
     if (ringing) this.#renderIncoming(phone);
     else if (call) this.#renderCall(phone);
   }
@@ -153,10 +155,11 @@ export class View {
 
     const button = (id: string) => byId<HTMLButtonElement>(id);
     for (const id of ["mute", "hold", "keypad"]) button(id).disabled = !talking || phone.doing !== null;
-    button("mute").ariaPressed = String(call.muted);
+    // The label says what a press does; that the button is pressed as well would say the opposite.
+    button("mute").toggleAttribute("data-on", call.muted);
     setIcon(button("mute"), call.muted ? "mic-off" : "mic");
     setText(button("mute").querySelector("span")!, call.muted ? "Unmute" : "Mute");
-    button("hold").ariaPressed = String(local);
+    button("hold").toggleAttribute("data-on", local);
     setIcon(button("hold"), local ? "play" : "pause");
     setText(button("hold").querySelector("span")!, local ? "Resume" : "Hold");
     setText(byId("hangup-label"), talking ? "Hang up" : "Cancel");
@@ -185,7 +188,35 @@ export class View {
   #keypad(open: boolean): void {
     byId("tones").hidden = !open;
     byId("meters").hidden = open;
-    byId("keypad").ariaPressed = byId("keypad").ariaExpanded = String(open);
+    byId("keypad").ariaExpanded = String(open);
+  }
+
+  #type(digit: string): void {
+    this.#number.setRangeText(digit, this.#number.selectionStart ?? 0, this.#number.selectionEnd ?? 0, "end");
+    this.render();
+  }
+
+  /** A long press of this key types "+", as on telephones. */
+  #plus(key: HTMLButtonElement): void {
+    let timer = 0;
+    let typed = false;
+    key.querySelector("small")!.textContent = "+";
+    key.setAttribute("aria-description", "hold for plus");
+    key.addEventListener("pointerdown", ({ button }) => {
+      typed = false;
+      if (button !== 0) return;
+      timer = window.setTimeout(() => {
+        typed = true;
+        this.#type("+");
+      }, 500);
+    });
+    for (const end of ["pointerup", "pointerleave", "pointercancel"]) key.addEventListener(end, () => window.clearTimeout(timer));
+    key.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch asks for one
+    // Before the listener of the pad, which types the digit.
+    key.addEventListener("click", (event) => {
+      if (typed && event.detail > 0) event.stopImmediatePropagation(); // 0: by the keyboard
+      typed = false;
+    }, { capture: true });
   }
 
   #pad(id: string, testId: string, press: (digit: string) => void): void {

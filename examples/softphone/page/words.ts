@@ -32,7 +32,7 @@ function sentence(error: SipError, { server = "the server", who = "The other sid
     case "closed": return "The phone is switched off.";
     case "rejected": return refused(error.status ?? 0, error.reason ?? "", who);
     case "invalid-state": return "That is not possible right now.";
-    case "internal": return "The phone program failed. Reload the page.";
+    case "internal": return "The phone program failed. Connect again, and reload the page if that does not help.";
   }
 }
 

@@ -21,7 +21,9 @@ export class Speaker {
     element.srcObject = stream;
     element.play().catch((error: unknown) => {
       // Another error than this one means that the element was given something else to play meanwhile.
-      if ((error as DOMException).name === "NotAllowedError") this.#blocked(() => element.play());
+      if ((error as DOMException).name !== "NotAllowedError") return;
+      // An element without a source never settles play(), and one with another source is another call's.
+      this.#blocked(async () => { if (element.srcObject === stream) await element.play(); });
     });
   }
 

@@ -47,7 +47,7 @@ export interface DTMFOptions {
   duration?: number;
   /** Milliseconds between tones. Default 70; 30 to 6000. */
   gap?: number;
-  /** Drops the tones that have not begun. */
+  /** Drops those of these tones that have not begun; the tones of other `sendDTMF`s are left alone. */
   signal?: AbortSignal;
 }
 
@@ -89,6 +89,8 @@ export class Call {
   #onHold = { local: false, remote: false };
   #startTime: number | undefined;
   #endTime: number | undefined;
+  /** Settles when the tones asked for so far are through. Never rejects. */
+  #tones: Promise<unknown> = Promise.resolve();
 
   #peerConnection: RTCPeerConnection | undefined;
   #localStream: MediaStream | undefined;
@@ -210,9 +212,14 @@ export class Call {
     await this.#act("reject", { status });
   }
 
-  /** Ends the call in whatever state it is: CANCEL, BYE or a rejection, as SIP demands. */
+  /** Ends the call in whatever state it is: CANCEL, BYE or a rejection, as SIP demands. Does nothing when it is over. */
   async hangup(): Promise<void> {
-    await this.#act("hangup");
+    const over = () => this.#state === "ended";
+    if (over()) return;
+    await this.#act("hangup").catch((error: SipError) => {
+      // It ended while this was on its way, which is what was asked for. A BYE that failed is still an error.
+      if (!(over() && error.code === "invalid-state")) throw error;
+    });
   }
 
   /** Puts the other side on hold by a re-INVITE (RFC 3264 section 8.4). */
@@ -237,19 +244,37 @@ export class Call {
   }
 
   /**
-   * Sends tones as telephone events (RFC 4733), one after the other. Resolves when the last one is sent.
+   * Sends tones as telephone events (RFC 4733), one after the other and after those asked for before. Resolves when the
+   * last one is sent.
    * @param tones of 0-9, A-D, # and *; a comma pauses for two seconds (W3C WebRTC section 7)
    * @throws {SipError} "unsupported" when the other side takes no telephone events.
    */
-  async sendDTMF(tones: string, { duration, gap, signal }: DTMFOptions = {}): Promise<void> {
-    const drop = () => this.#peerConnection?.getSenders().forEach((sender) => sender.dtmf?.insertDTMF(""));
-    signal?.addEventListener("abort", drop, { once: true });
+  sendDTMF(tones: string, { duration, gap, signal }: DTMFOptions = {}): Promise<void> {
+    const args = { tones, ...(duration !== undefined && { duration }), ...(gap !== undefined && { gap }) };
+    return abortable("dtmf", signal, () => {
+      // The browser has one buffer of tones, and inserting some throws out what is in it: so each waits for its turn.
+      const sent = this.#tones.then(() => this.#sendTones(args, signal));
+      this.#tones = sent.catch(() => {});
+      return sent;
+    });
+  }
+
+  async #sendTones(args: object, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return;
+    const peerConnection = this.#peerConnection;
+    const drop = () => {
+      if (!signal?.aborted) return;
+      for (const { dtmf } of peerConnection?.getSenders() ?? []) if (dtmf?.canInsertDTMF) dtmf.insertDTMF("");
+    };
+    signal?.addEventListener("abort", drop);
     try {
-      await this.#act("dtmf", {
-        tones, ...(duration !== undefined && { duration }), ...(gap !== undefined && { gap }),
-      }, signal);
+      const sent = this.#act("dtmf", args);
+      // Go inserts the tones when the connection is up. It hears of that first, so here they are dropped before they sound.
+      if (signal) peerConnection?.addEventListener("connectionstatechange", drop);
+      await sent;
     } finally {
       signal?.removeEventListener("abort", drop);
+      peerConnection?.removeEventListener("connectionstatechange", drop);
     }
   }
 

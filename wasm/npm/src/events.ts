@@ -56,13 +56,15 @@ export interface UserAgentEvents {
   registered: { readonly expires: number };
   /** There is no binding any more. `error` is absent when that was asked for. */
   unregistered: { readonly error?: SipError };
-  /** Somebody calls. 180 Ringing has been sent; `accept` or `reject` it. */
+  /** Somebody calls. 180 Ringing has been sent; `accept` or `reject` it. While this event has no listener, callers are
+   *  answered 480 Temporarily Unavailable. */
   incoming: Call;
   /** A message from the network could not be used. It was answered as SIP demands, and the user agent goes on. */
   protocolError: { readonly error: SipError };
   /** A SIP message was sent or received. Tracing is on while this event has a listener. */
   trace: TraceMessage;
-  /** The Go program ended by a defect. Everything pending was rejected; make a new user agent to go on. */
+  /** The Go program ended by a defect. Everything pending was rejected with `error`, and so is what is tried afterwards;
+   *  make a new user agent to go on. */
   exit: { readonly error: SipError };
 }
 

@@ -3,6 +3,7 @@ import { Emitter, report } from "./emitter.js";
 import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
 import type { Identity, TraceMessage, UserAgentEvents } from "./events.js";
 import { loadPort, type LoadOptions } from "./load.js";
+import { checkOptions } from "./options.js";
 import type { Port, Target } from "./port.js";
 
 /**
@@ -46,6 +47,7 @@ export class UserAgent {
   readonly #audio: HTMLAudioElement | false | undefined;
   readonly #handle: number;
   #closed: Promise<void> | undefined;
+  #exit: SipError | undefined;
   #instanceId = "";
 
   private constructor(port: Port, audio: HTMLAudioElement | false | undefined) {
@@ -60,6 +62,7 @@ export class UserAgent {
    * @throws {SipError} "invalid-argument" with a message that names the option; "load-failed".
    */
   static async create(options: UserAgentOptions): Promise<UserAgent> {
+    checkOptions(options);
     const { wasm, host, audio, signal, credentials, ...rest } = options;
     return abortable("create", signal, async () => {
       const port = await loadPort({ ...(wasm !== undefined && { wasm }), ...(host && { host }) });
@@ -132,7 +135,7 @@ export class UserAgent {
   }
 
   #act<T = void>(op: string, signal?: AbortSignal, args?: object): Promise<T> {
-    if (this.#closed) return Promise.reject(new SipError("closed", `${op}: the user agent was closed`, { op }));
+    if (this.#closed) return Promise.reject(this.#exit ?? new SipError("closed", `${op}: the user agent was closed`, { op }));
     return abortable(op, signal, () => this.#port.call<T>(op, this.#handle, args));
   }
 
@@ -151,6 +154,7 @@ export class UserAgent {
       handle?.(payload);
     },
     exit: (error) => {
+      if (!this.#closed) this.#exit = error;
       this.#closed ??= Promise.resolve();
       this.#events.emit("exit", { error });
     },
@@ -169,7 +173,9 @@ export class UserAgent {
     incoming: ({ call: handle, id, remote }: { call: number; id: string; remote: Identity }) => {
       const call = Call.incoming(this.#port, handle, id, remote, this.#audio, (ended) => this.#calls.delete(ended));
       this.#calls.add(call);
-      this.#events.emit("incoming", call);
+      // Nobody is there to answer: the caller is told so, and does not hear it ring until it gives up.
+      if (this.#events.count("incoming") === 0) call.reject(480).catch(() => {}); // it may have given up by now
+      else this.#events.emit("incoming", call);
     },
   };
 }

@@ -119,6 +119,24 @@ test("refused autoplay is an event with the way out", async (t) => {
   refused = false;
   await resume();
   assert.equal(made[0].play.mock.callCount(), 3);
+  program.emit(handle, "ended", { by: "remote", reason: "" });
+  await resume();
+  assert.equal(made[0].play.mock.callCount(), 3, "there is nothing to play any more, and play() would wait for ever");
+});
+
+test("to resume leaves an element alone that plays another call by now", async (t) => {
+  const { Element } = page(t, { play: async () => { throw new DOMException("no gesture", "NotAllowedError"); } });
+  const audio = new Element();
+  const program = new Program();
+  const { call, handle } = await program.outgoing("1002", { audio });
+  const blocked = new Promise((resolve) => call.on("autoplayBlocked", resolve));
+  const pc = new PeerConnection();
+  program.emit(handle, "peerconnection", { peerConnection: pc });
+  pc.track("a");
+  const { resume } = await blocked;
+  audio.srcObject = {};
+  await resume();
+  assert.equal(audio.play.mock.callCount(), 1);
 });
 
 test("the microphone is shown; after a crash it is stopped unless it is the page's own", async (t) => {

@@ -189,25 +189,130 @@ test("a call's signal hangs it up", async () => {
   assert.equal(program.ops.filter((o) => o.op === "call").length, 1, "an aborted call is not made");
 });
 
-test("an aborted signal drops the tones that have not begun", async () => {
+test("hanging up a call that is over, or ends meanwhile, is no error", async () => {
+  const program = new Program();
+  const { call, handle } = await program.outgoing();
+  const both = [call.hangup(), call.hangup()];
+  const [first, second] = [await program.take("hangup"), await program.take("hangup")];
+  program.emit(handle, "ended", { by: "local", reason: "" });
+  second.reject({ code: "invalid-state", message: "hangup: the call is over" }); // Go has forgotten the handle
+  first.resolve();
+  assert.deepEqual(await Promise.all(both), [undefined, undefined]);
+  assert.equal(await call.hangup(), undefined);
+  assert.equal(program.ops.filter(({ op }) => op === "hangup").length, 2, "nothing is asked of a call that is over");
+});
+
+test("a hang-up that fails says so", async () => {
+  const program = new Program();
+  const { call, handle } = await program.outgoing();
+  const hangup = call.hangup();
+  program.emit(handle, "ended", { by: "local", reason: "" });
+  (await program.take("hangup")).reject({ code: "timeout", message: "hangup: no answer to BYE" });
+  await assert.rejects(hangup, { code: "timeout" });
+
+  const going = await program.outgoing("1003");
+  const refused = going.call.hangup();
+  (await program.take("hangup")).reject({ code: "invalid-state", message: "hangup: no" });
+  await assert.rejects(refused, { code: "invalid-state" });
+});
+
+/** A call with the browser's side of telephone events; `inserted` is what this side put into the buffer. */
+async function withTones(canInsertDTMF = true) {
   const program = new Program();
   const { call, handle } = await program.outgoing();
   const inserted = [];
-  program.emit(handle, "peerconnection", {
-    peerConnection: {
-      addEventListener() {}, remoteDescription: null,
-      getSenders: () => [{ dtmf: null }, { dtmf: { insertDTMF: (tones) => inserted.push(tones) } }],
+  const dtmf = {
+    canInsertDTMF,
+    insertDTMF(tones) {
+      if (!this.canInsertDTMF) throw new DOMException("not connected", "InvalidStateError");
+      inserted.push(tones);
     },
-  });
+  };
+  const peerConnection = Object.assign(new EventTarget(), { remoteDescription: null, getSenders: () => [{ dtmf: null }, { dtmf }] });
+  program.emit(handle, "peerconnection", { peerConnection });
+  const asked = () => program.ops.filter(({ op }) => op === "dtmf").map(({ args }) => args.tones);
+  return { program, call, handle, dtmf, peerConnection, inserted, asked };
+}
+
+test("tones wait for those before them, also for those that failed", async () => {
+  const { program, call, asked } = await withTones();
+  const sending = [call.sendDTMF("1"), call.sendDTMF("2"), call.sendDTMF("3")];
+  const first = await program.take("dtmf");
+  await settled();
+  assert.deepEqual(asked(), ["1"]);
+  first.reject({ code: "unsupported", message: "no" });
+  const second = await program.take("dtmf");
+  assert.deepEqual(asked(), ["1", "2"]);
+  second.resolve();
+  (await program.take("dtmf")).resolve();
+  assert.deepEqual((await Promise.allSettled(sending)).map(({ status }) => status), ["rejected", "fulfilled", "fulfilled"]);
+});
+
+test("a signal that aborts before its tones begin sends nothing and drops no others", async () => {
+  const { program, call, inserted, asked } = await withTones();
+  const first = call.sendDTMF("1");
+  const controller = new AbortController();
+  const second = call.sendDTMF("2", { signal: controller.signal });
+  const third = call.sendDTMF("3");
+  const playing = await program.take("dtmf");
+  controller.abort();
+  await assert.rejects(second, { code: "canceled", op: "dtmf" });
+  playing.resolve();
+  await first;
+  (await program.take("dtmf")).resolve();
+  await third;
+  assert.deepEqual(asked(), ["1", "3"]);
+  assert.deepEqual(inserted, []);
+
+  const atOnce = new AbortController();
+  const sent = call.sendDTMF("4", { signal: atOnce.signal });
+  atOnce.abort();
+  await assert.rejects(sent, { code: "canceled" });
+  await assert.rejects(call.sendDTMF("5", { signal: atOnce.signal }), { code: "canceled" });
+  await settled();
+  assert.deepEqual(asked(), ["1", "3"]);
+});
+
+test("a signal that aborts while its tones play drops the rest of them alone", async () => {
+  const { program, call, inserted, asked } = await withTones();
   const controller = new AbortController();
   const sending = call.sendDTMF("123", { signal: controller.signal });
+  const next = call.sendDTMF("4");
+  const playing = await program.take("dtmf");
   controller.abort();
   await assert.rejects(sending, { code: "canceled", op: "dtmf" });
   assert.deepEqual(inserted, [""]);
-  controller.abort();
-  const done = call.sendDTMF("1", { signal: new AbortController().signal });
+  assert.deepEqual(asked(), ["123"], "the tone that sounds is let through first");
+  playing.resolve();
   (await program.take("dtmf")).resolve();
-  (await program.take("dtmf")).resolve();
-  await done;
+  await next;
+  assert.deepEqual(asked(), ["123", "4"]);
   assert.deepEqual(inserted, [""]);
+});
+
+test("tones that wait for the connection are dropped when they come into the buffer", async () => {
+  const { program, call, dtmf, peerConnection, inserted } = await withTones(false);
+  const controller = new AbortController();
+  const sending = call.sendDTMF("1", { signal: controller.signal });
+  const waiting = await program.take("dtmf");
+  peerConnection.dispatchEvent(new Event("connectionstatechange"));
+  controller.abort();
+  await assert.rejects(sending, { code: "canceled" });
+  assert.deepEqual(inserted, []);
+  dtmf.canInsertDTMF = true;
+  peerConnection.dispatchEvent(new Event("connectionstatechange"));
+  assert.deepEqual(inserted, [""]);
+  waiting.resolve();
+  await settled();
+  peerConnection.dispatchEvent(new Event("connectionstatechange"));
+  assert.deepEqual(inserted, [""]);
+});
+
+test("tones whose turn comes after the end of the call fail", async () => {
+  const { program, call, handle } = await withTones();
+  const sending = [call.sendDTMF("1"), call.sendDTMF("2")];
+  const playing = await program.take("dtmf");
+  program.emit(handle, "ended", { by: "remote", reason: "" });
+  playing.reject({ code: "invalid-state", message: "dtmf: the call is over" });
+  for (const sent of sending) await assert.rejects(sent, { code: "invalid-state" });
 });

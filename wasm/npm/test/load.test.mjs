@@ -186,7 +186,7 @@ test("nothing is written to the page's globals", async () => {
 test("create stops waiting when its signal aborts, and leaves no user agent behind", async () => {
   const aborted = new Program();
   await assert.rejects(
-    UserAgent.create({ uri: "sip:a@b", servers: [], wasm: await fakeModule(), host: aborted.host, signal: AbortSignal.abort() }),
+    UserAgent.create({ uri: "sip:a@b", servers: ["wss://b"], wasm: await fakeModule(), host: aborted.host, signal: AbortSignal.abort() }),
     { code: "canceled" });
   await settled();
   assert.equal(aborted.control, undefined, "nothing was started");
@@ -194,7 +194,7 @@ test("create stops waiting when its signal aborts, and leaves no user agent behi
   const program = new Program();
   const controller = new AbortController();
   const created = UserAgent.create({
-    uri: "sip:a@b", servers: [], wasm: await fakeModule(), host: program.host, signal: controller.signal,
+    uri: "sip:a@b", servers: ["wss://b"], wasm: await fakeModule(), host: program.host, signal: controller.signal,
   });
   const create = await program.take("create");
   const why = new Error("changed my mind");

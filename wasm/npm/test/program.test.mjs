@@ -88,10 +88,9 @@ test("a denied microphone ends the call and not the user agent", async () => {
   await ua.close();
 });
 
-test("bad options and targets are named", async () => {
+test("what the facade lets through and Go refuses is invalid-argument too", async () => {
   const { host } = network(() => "200 OK");
-  await assert.rejects(create(host, { uri: "nonsense" }), { code: "invalid-argument", message: /nonsense/ });
-  await assert.rejects(create(host, { servers: ["https://example.com"] }), { code: "invalid-argument", message: /https:\/\/example\.com/ });
+  await assert.rejects(create(host, { uri: "sip:1001@[::1" }), { code: "invalid-argument" });
   const ua = await create(host);
   await assert.rejects(ua.call("sip:").answered, { code: "invalid-argument" });
   await ua.close();

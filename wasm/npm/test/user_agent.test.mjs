@@ -42,7 +42,9 @@ test("a rejection becomes a SipError with everything that Go told", async () => 
     return true;
   });
 
-  const create = UserAgent.create({ uri: "x", servers: [], wasm: await fakeModule(), host: program.host });
+  const create = UserAgent.create({
+    uri: "sip:1001@example.com", servers: ["wss://example.com/ws"], wasm: await fakeModule(), host: program.host,
+  });
   (await program.take("create")).reject({ code: "invalid-argument", message: "uri", op: "", status: 0, reason: "", cause: null });
   await assert.rejects(create, (error) => {
     assert.deepEqual({ ...error }, { name: "SipError", code: "invalid-argument" }, "what is not there is absent, not empty");
@@ -176,6 +178,21 @@ test("an incoming call has Go's even handle", async () => {
   await accepted;
 });
 
+test("a call that nobody listens for is answered 480", async () => {
+  const program = new Program();
+  const { ua, handle } = await program.userAgent();
+  program.emit(handle, "incoming", { call: 2, id: "i", remote: bob });
+  const reject = await program.take("reject");
+  assert.deepEqual([reject.handle, reject.args], [2, { status: 480 }]);
+  const reported = await reports(async () => {
+    reject.reject({ code: "invalid-state", message: "the caller gave up first" });
+    await settled();
+  });
+  assert.deepEqual(reported, []);
+  program.emit(2, "ended", { by: "local", status: 480, reason: "Temporarily Unavailable" });
+  assert.deepEqual(ua.calls, []);
+});
+
 test("an incoming call may be answered by an async listener", async () => {
   const program = new Program();
   const { ua, handle } = await program.userAgent();
@@ -258,7 +275,8 @@ for (const [how, message] of [
     assert.deepEqual(stopped, ["mic"]);
     assert.deepEqual(ua.calls, []);
 
-    await assert.rejects(ua.register(), { code: "closed" });
+    await assert.rejects(ua.register(), heard[1][1], "it says what happened, not that somebody closed it");
+    await assert.rejects(ua.call("1002").answered, heard[1][1]);
     await ua.close();
     program.control.timer(); // what Go left behind on the page must not throw into it
     program.emit(uaHandle, "connected", {});
@@ -280,7 +298,7 @@ test("a call that is being made when the program ends, ends once", async () => {
 
 test("the port crosses into Go and back", async () => {
   const program = new Program({ start: (p) => p.ready(p.control.call) });
-  const ua = await UserAgent.create({ uri: "sip:ä@example.com", servers: [], wasm: await fakeModule(), host: program.host });
+  const ua = await UserAgent.create({ uri: "sip:ä@example.com", servers: ["ws://a"], wasm: await fakeModule(), host: program.host });
   assert.equal(ua.instanceId, "sip:ä@example.com");
   await assert.rejects(ua.register(), { code: "timeout", message: "register: no answer" });
 });

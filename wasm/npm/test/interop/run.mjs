@@ -3,7 +3,8 @@
 //     node run.mjs                    sipwasm with each library, in both directions
 //     node run.mjs jssip:sipjs        only that caller and callee; any of jssip, sipjs, sipwasm
 //
-// One line a case, then "N passed, N failed"; the exit status is 1 when a case failed.
+// One line a case, then "N passed, N failed"; the exit status is 1 when a case failed. An error that a page of sipwasm
+// throws or logs fails its case; those of the other libraries are shown when a case fails for its own reasons.
 
 import { launchChromium, recordSip, servePages, within } from "./chromium.mjs";
 import { RemotePhone, runCases } from "./cases.mjs";
@@ -84,8 +85,8 @@ async function runPair({ pair: [callerLibrary, calleeLibrary], schemes, index, k
     contexts.push(context);
     const page = await context.newPage();
     recordSip(page, `${user} ${library}`, trace);
-    page.on("pageerror", (error) => complaints.push(`${library}: ${error.stack ?? error}`));
-    page.on("console", (message) => { if (message.type() === "error") complaints.push(`${library}: ${message.text()}`); });
+    page.on("pageerror", (error) => complaints.push({ library, text: error.stack ?? String(error) }));
+    page.on("console", (message) => { if (message.type() === "error") complaints.push({ library, text: message.text() }); });
     await page.goto(`${pages.url}/phones/phone.html?library=${library}`);
     await page.waitForFunction(() => window.phone, null, { timeout: PAGE_LIMIT_MS });
     return new RemotePhone(page, library, user);
@@ -116,9 +117,10 @@ async function runPair({ pair: [callerLibrary, calleeLibrary], schemes, index, k
     const start = performance.now();
     try {
       await body();
+      if (complaints.some(({ library }) => library === "sipwasm")) throw new Error("it went well, but the page of sipwasm complains");
     } catch (error) {
       fail(name, firstLine(error));
-      for (const text of complaints) console.log(`    page: ${text}`);
+      printComplaints(complaints);
       printTrace(trace.slice(from));
       return false;
     } finally {
@@ -133,7 +135,7 @@ async function runPair({ pair: [callerLibrary, calleeLibrary], schemes, index, k
   } catch (error) {
     // Opening a page or registering again failed: the cases that are left have no phones.
     fail("the rest", firstLine(error));
-    for (const text of complaints) console.log(`    page: ${text}`);
+    printComplaints(complaints);
     const log = kamailio.log();
     if (log) console.log(`--- Kamailio:\n${log}\n---`);
   } finally {
@@ -144,6 +146,10 @@ async function runPair({ pair: [callerLibrary, calleeLibrary], schemes, index, k
 // playwright appends the stack of the page to the message
 function firstLine(error) {
   return error.message.split("\n    at ")[0];
+}
+
+function printComplaints(complaints) {
+  for (const { library, text } of complaints) console.log(`    page: ${library}: ${text}`);
 }
 
 function printTrace(messages) {

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UserAgent } from "../dist/index.js";
+import { fakeModule, Program } from "./fake.mjs";
+
+const good = { uri: "sip:1001@example.com", servers: ["wss://example.com/ws"] };
+
+test("create names the option that is wrong, as the application wrote it", async () => {
+  const program = new Program();
+  const wasm = await fakeModule();
+  for (const [name, values] of Object.entries({
+    uri: [undefined, null, 7, "", "1001", "sip:example.com", "https://example.com", "sip:1001@example.com\r\nX: y"],
+    servers: [undefined, null, "wss://example.com", [], [7], ["https://example.com"], ["wss://"], { 0: "wss://example.com" }],
+    credentials: [null, "secret", {}, { username: "u" }, { password: 7 }, { username: 7, password: "p" }, { password: "p", ha1: "h" }],
+    displayName: [null, 7, "Alice\r\nX: y"],
+    instanceId: [7, "", "1234", 'urn:uuid:"'],
+    registrationExpires: ["600", NaN, Infinity, 59],
+    userAgent: [{}, "a\nb"],
+    connectTimeout: ["500", 0, -1, NaN],
+    iceServers: [{ urls: "stun:a" }, ["stun:a"], [{}], [{ urls: [7] }]],
+    iceGatheringTimeout: ["1", -1, Infinity],
+    audio: [true, "audio", {}],
+    signal: [{}, true],
+    host: ["page", null],
+    wasm: [7, null],
+  })) {
+    for (const value of values) {
+      await assert.rejects(UserAgent.create({ wasm, host: program.host, ...good, [name]: value }), (error) => {
+        assert.deepEqual({ code: error.code, op: error.op, name: error.name }, { code: "invalid-argument", op: "create", name: "SipError" });
+        assert.match(error.message, new RegExp(`^create: ${name} must be `), JSON.stringify(value));
+        return true;
+      });
+    }
+  }
+  await assert.rejects(UserAgent.create({ ...good, password: "secret" }), (error) => {
+    assert.equal(error.code, "invalid-argument");
+    assert.match(error.message, /^create: "password" is not an option; there are uri, servers, credentials, /);
+    assert.doesNotMatch(error.message, /secret/);
+    return true;
+  });
+  for (const nothing of [[], [null], ["sip:1001@example.com"]]) {
+    await assert.rejects(UserAgent.create(...nothing), { code: "invalid-argument", message: /uri and servers are required/ });
+  }
+  assert.equal(program.control, undefined, "nothing is loaded for what cannot work");
+});
+
+test("create takes every form that the options may have, and undefined as nothing", async () => {
+  const program = new Program();
+  for (const options of [
+    { uri: "sips:1001@example.com:5061" }, { servers: ["ws://a", "wss://b"] }, { credentials: { password: "" } },
+    { credentials: { username: "u", ha1: "0", password: undefined } }, { audio: { play() {} } }, { iceServers: [] },
+    { iceServers: [{ urls: ["stun:a", "turn:b"], username: "u", credential: "c" }] }, { iceGatheringTimeout: 0 },
+    { displayName: undefined, stunServers: undefined },
+  ]) {
+    const { ua } = await program.userAgent(options);
+    assert.ok(ua instanceof UserAgent);
+  }
+});

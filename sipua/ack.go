@@ -2,7 +2,6 @@ package sipua
 
 import (
 	"context"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -16,8 +15,8 @@ import (
 type unacked struct {
 	seq      uint32
 	ours     bool // the 2xx carried an offer of ours, which the ACK answers
-	next     *time.Timer
-	deadline *time.Timer
+	next     *timer
+	deadline *timer
 	done     bool
 }
 
@@ -30,19 +29,14 @@ func (c *Call) await(tx *transaction.Server, res *sip.Response) {
 	interval := transaction.T1
 	var again func()
 	again = func() {
-		if u.done {
-			return
-		}
 		_ = tx.Respond(res)
 		interval = min(2*interval, transaction.T2)
 		u.next = c.ua.after(interval, again)
 	}
 	u.next = c.ua.after(interval, again)
 	u.deadline = c.ua.after(transaction.Timeout, func() {
-		if !u.done {
-			u.stop()
-			c.handle(onNoAck, &callEvent{})
-		}
+		u.stop()
+		c.handle(onNoAck, &callEvent{})
 	})
 }
 
@@ -51,8 +45,8 @@ func (u *unacked) stop() {
 		return
 	}
 	u.done = true
-	u.next.Stop()
-	u.deadline.Stop()
+	u.next.stop()
+	u.deadline.stop()
 }
 
 // acknowledged takes an ACK in our dialog (section 13.3.1.4).

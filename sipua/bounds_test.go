@@ -151,6 +151,23 @@ func TestReinviteWithoutFinalResponse(t *testing.T) {
 	})
 }
 
+// Without a connection a hold fails and leaves nothing behind.
+func TestHoldWithoutConnection(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.outgoing()
+		w.Drop(1006, "")
+		synctest.Wait()
+		w.Refuse(fmt.Errorf("no route"))
+		typed(w, k.call.Hold(w.Context()), sipua.CodeConnectionFailed, 0)
+		time.Sleep(10 * time.Minute)
+		require.Equal(w, sipua.Established, k.call.State())
+		resume := begin(func() error { return k.call.Hold(w.Context()) })
+		k.agree(w.ExpectRequest(w.T, "INVITE"))
+		require.NoError(w, resume())
+		k.bye()
+	})
+}
+
 // Who has hung up is not heard any more, also while the ACK is awaited.
 func TestHangupBeforeTheAckSilences(t *testing.T) {
 	play(t, func(w *world) {

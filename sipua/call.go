@@ -251,6 +251,7 @@ func (c *Call) finish(end CallEnded) {
 	c.media.close()
 	c.unacked.stop()
 	c.incoming.stop()
+	c.outgoing.patience.stop()
 	c.ua.removeCall(c)
 	wishes := c.wishes
 	c.wishes = nil

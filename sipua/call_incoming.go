@@ -17,8 +17,8 @@ import (
 type incoming struct {
 	offer     string // "" for an INVITE without: we offer in the 200
 	accepting func(error)
-	again     *time.Timer // of the next 180
-	expiry    *time.Timer // of the INVITE
+	again     *timer // of the next 180
+	expiry    *timer // of the INVITE
 }
 
 // incomingTable is the callee's side of a call.
@@ -121,11 +121,8 @@ func (c *Call) ring() {
 
 // stop ends what runs until there is an answer.
 func (i *incoming) stop() {
-	for _, t := range []*time.Timer{i.again, i.expiry} {
-		if t != nil {
-			t.Stop()
-		}
-	}
+	i.again.stop()
+	i.expiry.stop()
 }
 
 // silence: who has hung up is not heard any more while the ACK is awaited.

@@ -19,6 +19,8 @@ type outgoing struct {
 	request *exchange
 	early   string // tag of the early dialog whose media was applied, "" when none was
 	cancels bool   // CANCEL has been sent
+	// patience ends the wait for the final response to a canceled INVITE.
+	patience *timer
 }
 
 // outgoingTable is the caller's side of a call.
@@ -275,7 +277,7 @@ func (c *Call) sendCancel(*callEvent) {
 		// Its own answer means nothing (section 9.1); the INVITE's counts, for which
 		// 64*T1 are enough.
 	})
-	c.ua.after(transaction.Timeout, func() {
+	c.outgoing.patience = c.ua.after(transaction.Timeout, func() {
 		if c.handle(onFailure, &callEvent{}) {
 			x.tx.Drop()
 		}

@@ -28,9 +28,8 @@ type registration struct {
 	seq    uint32
 	tag    string
 	asked  time.Duration // what the next REGISTER asks for; a 423 raises it
-	timer  *time.Timer   // refresh
-	expiry *time.Timer   // end of the binding, when no refresh has succeeded
-	epoch  int           // of the timers: one that fired before stop has the old number
+	timer  *timer        // refresh
+	expiry *timer        // end of the binding, when no refresh has succeeded
 	gone   bool          // ranOut has told of the end already
 	until  time.Time     // the registrar may hold our binding up to here, also after a failure
 	turn   []turn        // who waits for the REGISTER under way
@@ -176,8 +175,8 @@ func (r *registration) succeeded(res *sip.Response, asked time.Duration, done fu
 	}
 	r.state, r.gone = registered, false
 	r.stop()
-	r.expiry = r.after(granted, r.ranOut)
-	r.timer = r.after(refreshAfter(granted), func() {
+	r.expiry = r.ua.after(granted, r.ranOut)
+	r.timer = r.ua.after(refreshAfter(granted), func() {
 		if r.state == registered { // else one is under way already
 			r.register(func(error) {})
 		}
@@ -271,20 +270,7 @@ func (r *registration) close(err *Error) {
 	r.turn = nil
 }
 
-func (r *registration) after(d time.Duration, f func()) *time.Timer {
-	epoch := r.epoch
-	return r.ua.after(d, func() {
-		if r.epoch == epoch {
-			f()
-		}
-	})
-}
-
 func (r *registration) stop() {
-	r.epoch++
-	for _, t := range []*time.Timer{r.timer, r.expiry} {
-		if t != nil {
-			t.Stop()
-		}
-	}
+	r.timer.stop()
+	r.expiry.stop()
 }

@@ -84,8 +84,9 @@ func (c *Call) wishEnded(w *wish, err error) {
 
 // reinvite sends the offer (section 14.1).
 func (c *Call) reinvite(w *wish, sdp string) {
-	answered, final := false, false
+	answered := false
 	var x *exchange
+	var limit *timer
 	x = c.ua.request(func() *sip.Request {
 		req := c.dialog.Request(sip.INVITE)
 		req.AppendHeader(c.contactHeader())
@@ -96,7 +97,7 @@ func (c *Call) reinvite(w *wish, sdp string) {
 		if err == nil && res.StatusCode < 200 {
 			return
 		}
-		final = true
+		limit.stop()
 		switch {
 		case err == nil && res.StatusCode < 300:
 			c.dialog.Refresh(res) // section 12.2.1.2: the ACK goes to the new target already
@@ -113,17 +114,14 @@ func (c *Call) reinvite(w *wish, sdp string) {
 	// Once a proxy has sent 100 no timer of the transaction runs any more (section
 	// 17.1.1.2). Nobody is rung by a re-INVITE, so that as long as for the first
 	// response is enough for the final one too.
-	c.ua.after(transaction.Timeout, func() {
-		if final || c.state != Established || x.tx.State() != transaction.Proceeding {
-			return
+	limit = c.ua.after(transaction.Timeout, func() {
+		if c.state != Established || x.tx == nil || x.tx.State() != transaction.Proceeding {
+			return // over, or never sent, or with a timer of its own
 		}
 		c.ua.layer.Request(x.tx.Cancel(), func(*sip.Response, error) {}) // section 9.1: the INVITE's own answer counts
-		c.ua.after(transaction.Timeout, func() {
-			if !final {
-				final = true
-				x.tx.Drop()
-				c.reinviteFailed(w, nil, &Error{Code: CodeTimeout, Reason: "the other side did not answer the re-INVITE", Err: transaction.ErrTimeout})
-			}
+		limit = c.ua.after(transaction.Timeout, func() {
+			x.tx.Drop()
+			c.reinviteFailed(w, nil, &Error{Code: CodeTimeout, Reason: "the other side did not answer the re-INVITE", Err: transaction.ErrTimeout})
 		})
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -42,6 +41,7 @@ type UserAgent struct {
 	calls        []*Call
 	dialogs      map[dialog.ID]*Call
 	closed       bool
+	timers       map[*timer]bool
 	dropped      int // events since one was last delivered in full
 
 	callList atomic.Pointer[[]*Call] // what Calls returns: a copy of calls
@@ -58,7 +58,7 @@ func New(cfg Config) (*UserAgent, error) {
 	ua := &UserAgent{
 		cfg: cfg, aor: aor,
 		owner: newQueue(), events: newQueue(),
-		dialogs: map[dialog.ID]*Call{},
+		dialogs: map[dialog.ID]*Call{}, timers: map[*timer]bool{},
 	}
 	secrets := cfg.Credentials
 	ua.credentials = func() Credentials { return secrets }
@@ -216,6 +216,9 @@ func (ua *UserAgent) teardown() {
 	ua.registration.close(err)
 	ua.flow.close(ua, err)
 	ua.layer.FlowLost(err)
+	for t := range ua.timers {
+		t.stop()
+	}
 	ua.cancel()
 	ua.owner.close()
 	ua.events.close()
@@ -264,12 +267,6 @@ func ctxError(op string, ctx context.Context) *Error {
 		code = CodeTimeout
 	}
 	return &Error{Op: op, Code: code, Reason: "the context ended first", Err: context.Cause(ctx)}
-}
-
-// after runs f on the owner goroutine when d has passed. What has become
-// needless meanwhile is f's to find out.
-func (ua *UserAgent) after(d time.Duration, f func()) *time.Timer {
-	return time.AfterFunc(d, func() { ua.owner.post(f) })
 }
 
 type queuedKey struct{}

@@ -107,44 +107,32 @@ func (tx *Client) stopTimer() {
 	}
 }
 
-// ackFailure makes the ACK for a 3xx–6xx (section 17.1.1.3): Request-URI, top
-// Via, From, Call-ID, CSeq number and Route of the INVITE, To of the response.
+// ackFailure makes the ACK for a 3xx–6xx (section 17.1.1.3), with the To of the
+// response.
 func ackFailure(invite *sip.Request, res *sip.Response) *sip.Request {
-	ack := sip.NewRequest(sip.ACK, invite.Recipient)
-	ack.AppendHeader(sip.HeaderClone(invite.Via()))
-	copyHeaders(ack, invite, "Route")
-	appendMaxForwards(ack)
-	ack.AppendHeader(sip.HeaderClone(invite.From()))
-	ack.AppendHeader(sip.HeaderClone(res.To()))
-	ack.AppendHeader(sip.HeaderClone(invite.CallID()))
-	message.CSeq(ack, invite.CSeq().SeqNo)
-	ack.SetBody(nil)
-	return ack
+	return companion(sip.ACK, invite, res.To())
 }
 
 // Cancel makes the CANCEL for the INVITE of tx (section 9.1). It may be sent
 // once a provisional response has come, that is in state Proceeding.
 func (tx *Client) Cancel() *sip.Request {
-	invite := tx.Request
-	cancel := sip.NewRequest(sip.CANCEL, invite.Recipient)
-	cancel.AppendHeader(sip.HeaderClone(invite.Via()))
-	copyHeaders(cancel, invite, "Route")
-	appendMaxForwards(cancel)
-	cancel.AppendHeader(sip.HeaderClone(invite.From()))
-	cancel.AppendHeader(sip.HeaderClone(invite.To()))
-	cancel.AppendHeader(sip.HeaderClone(invite.CallID()))
-	message.CSeq(cancel, invite.CSeq().SeqNo)
-	cancel.SetBody(nil)
-	return cancel
+	return companion(sip.CANCEL, tx.Request, tx.Request.To())
 }
 
-func copyHeaders(to, from *sip.Request, name string) {
-	for _, h := range from.GetHeaders(name) {
-		to.AppendHeader(sip.HeaderClone(h))
+// companion makes a request that goes with an INVITE: Request-URI, top Via, Route,
+// From, Call-ID and CSeq number are the INVITE's.
+func companion(method sip.RequestMethod, invite *sip.Request, to *sip.ToHeader) *sip.Request {
+	req := sip.NewRequest(method, invite.Recipient)
+	req.AppendHeader(sip.HeaderClone(invite.Via()))
+	for _, h := range invite.GetHeaders("Route") {
+		req.AppendHeader(sip.HeaderClone(h))
 	}
-}
-
-func appendMaxForwards(req *sip.Request) {
-	h := sip.MaxForwardsHeader(70)
-	req.AppendHeader(&h)
+	maxForwards := sip.MaxForwardsHeader(70)
+	req.AppendHeader(&maxForwards)
+	req.AppendHeader(sip.HeaderClone(invite.From()))
+	req.AppendHeader(sip.HeaderClone(to))
+	req.AppendHeader(sip.HeaderClone(invite.CallID()))
+	message.CSeq(req, invite.CSeq().SeqNo)
+	req.SetBody(nil)
+	return req
 }

@@ -1,6 +1,7 @@
 package sipua_test
 
 import (
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,5 +157,32 @@ func TestAnswerAfterRingingSetsTheDialog(t *testing.T) {
 		require.Equal(w, "sip:late@peer.invalid;transport=ws", ack.Recipient.String())
 		require.Equal(w, []string{"<sip:a.example.com;lr>", "<sip:b.example.com;lr>"}, values(ack, "Route"))
 		require.NoError(w, call.Answered(w.Context()))
+	})
+}
+
+// More forks ring than are kept: the one that answers is the call all the same.
+func TestForkThatAnswersAfterTooManyRang(t *testing.T) {
+	play(t, func(w *world) {
+		call := w.callOut()
+		invite := w.ExpectRequest(w.T, "INVITE")
+		fork := func(status int, name string) *sip.Response {
+			res := w.NewResponse(invite, status, "Fork")
+			res.To().Params.Remove("tag")
+			res.To().Params.Add("tag", name)
+			if status == 200 {
+				sipuatest.SetSDP(res, answer(w.T, invite.Body()))
+			}
+			w.Send(res)
+			return res
+		}
+		for i := range 40 {
+			fork(180, "fork"+strconv.Itoa(i))
+		}
+		ok := fork(200, "last")
+		w.ExpectRequest(w.T, "ACK")
+		require.NoError(w, call.Answered(w.Context()))
+		w.Send(w.NewInDialogRequest("BYE", invite, ok))
+		w.ExpectResponse(w.T, 200)
+		w.end(call)
 	})
 }

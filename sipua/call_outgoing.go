@@ -196,6 +196,7 @@ const maxForks = 32
 func (c *Call) outgoingAnswered(e *callEvent) {
 	d, err := c.dialogFor(e.res)
 	c.dialog = d
+	c.ua.dialogs[d.ID] = c // also when more forks rang than are kept
 	c.acknowledge(d, c.outgoing.request.tx.Request, "")
 	sdp := sdpOf(e.res)
 	if err == nil {

@@ -133,7 +133,6 @@ func (c *Call) reinviteAnswered(w *wish, res *sip.Response) {
 	sdp := sdpOf(res)
 	c.media.run(func(ctx context.Context, m Media) (string, error) {
 		if err := offer.Valid(sdp); err != nil {
-			_ = m.Rollback(ctx)
 			return "", &Error{Code: CodeProtocol, Status: res.StatusCode, Reason: "the answer has no usable session description", Err: err}
 		}
 		return "", m.ApplyAnswer(ctx, sdp, false)

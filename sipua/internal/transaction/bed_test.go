@@ -20,7 +20,6 @@ import (
 //	> INVITE   > 200     put on the wire
 //	TU 180     TU BYE    given to the transaction user
 //	TU ACK               given to Config.OnAck
-//	TX ACK               given to Server.OnAck
 //	TU err: …            the handler of a Client was told of an error
 //	end: …               Server.OnEnd
 //	stray 200            given to Config.OnStray

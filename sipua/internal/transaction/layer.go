@@ -37,7 +37,8 @@ type Config struct {
 	// OnRequest takes a request that begins a transaction, and a CANCEL. It is
 	// answered through tx; the layer keeps nothing that is not answered.
 	OnRequest func(req *sip.Request, tx *Server)
-	// OnAck takes an ACK for a 2xx: it is a transaction of its own (section 13.2.2.4).
+	// OnAck takes an ACK for a 2xx: it is a transaction of its own (section
+	// 13.2.2.4), though those of RFC 2543 give it the INVITE's branch.
 	OnAck func(req *sip.Request)
 	// OnStray takes a response that belongs to no transaction.
 	OnStray func(res *sip.Response)

@@ -10,10 +10,6 @@ import (
 type Server struct {
 	// Request that began it.
 	Request *sip.Request
-	// OnAck, when set, is told of the ACK for a 2xx that names this transaction:
-	// it does so only when the peer uses the INVITE's branch for it, as those of
-	// RFC 2543 do. Others come through Config.OnAck.
-	OnAck func(*sip.Request)
 	// OnEnd, when set, is told that nobody will acknowledge a final response:
 	// ErrTimeout (Timer H) or the error of FlowLost.
 	OnEnd func(error)
@@ -50,9 +46,6 @@ func (tx *Server) Respond(res *sip.Response) error {
 	return tx.handle(in, nil)
 }
 
-// Answered reports whether a final response has been sent.
-func (tx *Server) Answered() bool { return tx.last != nil && tx.last.StatusCode >= 200 }
-
 func (tx *Server) handle(in input, req *sip.Request) (err error) {
 	cell, ok := tx.table[tx.state][in]
 	if !ok {
@@ -74,11 +67,7 @@ func (tx *Server) handle(in input, req *sip.Request) (err error) {
 		err = tx.layer.cfg.Send(tx.last)
 	}
 	if cell.do&deliver != 0 {
-		if tx.OnAck != nil {
-			tx.OnAck(req)
-		} else {
-			tx.layer.cfg.OnAck(req)
-		}
+		tx.layer.cfg.OnAck(req)
 	}
 	if cell.do&fail != 0 && tx.OnEnd != nil {
 		if tx.err == nil {

@@ -390,7 +390,7 @@ func TestInjection(t *testing.T) {
 				"instance":     func(c *sipua.Config) { c.InstanceID = "urn:" + evil },
 				"user name":    func(c *sipua.Config) { c.Credentials.Username = evil },
 			} {
-				cfg := sipua.Config{URI: "sip:1001@example.com", Servers: []string{"wss://example.com"}}
+				cfg := sipua.Config{URI: "sip:1001@example.com", Servers: []sipua.Server{{URL: "wss://example.com"}}}
 				cfg.Transport, _ = sipuatest.NewPipe()
 				change(&cfg)
 				_, err := sipua.New(cfg)

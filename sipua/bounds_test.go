@@ -121,7 +121,9 @@ func TestTokenInTheServersURL(t *testing.T) {
 			require.NotContains(w, said.String(), secret)
 		}
 		require.Contains(w, said.String(), "wss://example.com/ws")
-	}, func(c *sipua.Config) { c.Servers = []string{"wss://us3r:pa55@example.com/ws?access_token=t0ken"} })
+	}, func(c *sipua.Config) {
+		c.Servers = []sipua.Server{{URL: "wss://us3r:pa55@example.com/ws?access_token=t0ken"}}
+	})
 }
 
 // A re-INVITE that gets a 100 and then nothing: section 17.1.1.2 has no timer for

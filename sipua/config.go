@@ -26,9 +26,8 @@ type Config struct {
 	// DisplayName is the name that others see, such as "Alice". Default: none.
 	DisplayName string
 
-	// Servers are the WebSocket URLs of the SIP server ("ws://…", "wss://…"). A
-	// connection attempt tries them in this order. At least one is required.
-	Servers []string
+	// Servers are where the SIP service is reached. At least one is required.
+	Servers []Server
 	// Credentials answer digest challenges (RFC 8760). Without them a challenge
 	// ends the request with CodeUnauthorized.
 	Credentials Credentials
@@ -54,6 +53,17 @@ type Config struct {
 
 	// OnEvent, when set, is the first event listener, as by [UserAgent.On].
 	OnEvent func(Event)
+}
+
+// Server is one WebSocket entrance to the SIP service. They are chosen as SRV
+// records are (RFC 2782, RFC 3263 section 4.3): of those that are not known to be
+// out of service the lowest Priority, and among equals by chance, in the
+// proportion of their weights. A list in which no server has a Priority or a
+// Weight is tried in its order.
+type Server struct {
+	URL      string // "wss://…" or "ws://…"
+	Priority uint16 // lower is tried first
+	Weight   uint16 // share among those of equal priority
 }
 
 // Credentials prove who we are. Password or HA1, not both.
@@ -95,8 +105,8 @@ func (cfg *Config) check() (sip.Uri, error) {
 
 	cfg.Servers = slices.Clone(cfg.Servers)
 	for _, s := range cfg.Servers {
-		if !strings.HasPrefix(s, "ws://") && !strings.HasPrefix(s, "wss://") {
-			return aor, badConfig(`Servers: %q is not a WebSocket URL: it must begin with ws:// or wss://`, shown(s))
+		if !strings.HasPrefix(s.URL, "ws://") && !strings.HasPrefix(s.URL, "wss://") {
+			return aor, badConfig(`Servers: %q is not a WebSocket URL: it must begin with ws:// or wss://`, shown(s.URL))
 		}
 	}
 	for _, v := range [...][2]string{

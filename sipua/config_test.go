@@ -28,8 +28,8 @@ func TestConfig(t *testing.T) {
 		"no scheme":             func(c *sipua.Config) { c.URI = "1001@example.com" },
 		"angle brackets":        func(c *sipua.Config) { c.URI = "<sip:1001@example.com>" },
 		"no servers":            func(c *sipua.Config) { c.Servers = nil },
-		"http server":           func(c *sipua.Config) { c.Servers = []string{"https://example.com"} },
-		"second server":         func(c *sipua.Config) { c.Servers = append(c.Servers, "example.com") },
+		"http server":           func(c *sipua.Config) { c.Servers = []sipua.Server{{URL: "https://example.com"}} },
+		"second server":         func(c *sipua.Config) { c.Servers = append(c.Servers, sipua.Server{URL: "example.com"}) },
 		"password and HA1":      func(c *sipua.Config) { c.Credentials = sipua.Credentials{Password: "a", HA1: "b"} },
 		"short registration":    func(c *sipua.Config) { c.RegistrationExpires = time.Second },
 		"negative registration": func(c *sipua.Config) { c.RegistrationExpires = -time.Hour },
@@ -39,7 +39,7 @@ func TestConfig(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(w *world) {
-				cfg := sipua.Config{URI: "sip:1001@example.com", Servers: []string{"wss://example.com"}}
+				cfg := sipua.Config{URI: "sip:1001@example.com", Servers: []sipua.Server{{URL: "wss://example.com"}}}
 				change(&cfg)
 				_, err := sipua.New(cfg)
 				e := typed(w, err, sipua.CodeInvalidArgument, 0)
@@ -48,9 +48,9 @@ func TestConfig(t *testing.T) {
 		})
 	}
 	// The configuration is copied.
-	servers := []string{"wss://example.com/ws"}
+	servers := []sipua.Server{{URL: "wss://example.com/ws"}}
 	play(t, func(w *world) {
-		servers[0] = "changed"
+		servers[0].URL = "changed"
 		w.register()
 		require.Equal(w, "wss://example.com/ws", w.ExpectDial(w.T))
 	}, func(c *sipua.Config) { c.Servers = servers })

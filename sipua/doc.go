@@ -7,7 +7,7 @@
 //
 //	ua, err := sipua.New(sipua.Config{
 //		URI:         "sip:1001@example.com",
-//		Servers:     []string{"wss://example.com/ws"},
+//		Servers:     []sipua.Server{{URL: "wss://example.com/ws"}},
 //		Credentials: sipua.Credentials{Password: "…"},
 //		Media:       media, // a MediaFactory
 //	})

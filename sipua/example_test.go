@@ -18,7 +18,7 @@ import (
 func phone(ctx context.Context, server *sipuatest.Server, user string) *sipua.UserAgent {
 	ua, err := sipua.New(sipua.Config{
 		URI:         "sip:" + user + "@example.com",
-		Servers:     []string{server.URL},
+		Servers:     []sipua.Server{{URL: server.URL}},
 		Credentials: sipua.Credentials{Password: "secret"},
 		Media:       new(sipuatest.Factory).New,
 	})
@@ -50,7 +50,7 @@ func Example() {
 
 	alice, err := sipua.New(sipua.Config{
 		URI:         "sip:1001@example.com",
-		Servers:     []string{server.URL}, // in production "wss://…"
+		Servers:     []sipua.Server{{URL: server.URL}}, // in production "wss://…"
 		Credentials: sipua.Credentials{Password: "secret"},
 		Media:       new(sipuatest.Factory).New,
 	})

@@ -54,7 +54,8 @@ func (ua *UserAgent) connect(then func(error)) {
 // dial runs beside the owner. It tries the servers in order.
 func (ua *UserAgent) dial() {
 	var errs []error
-	for _, server := range ua.cfg.Servers {
+	for _, s := range ua.cfg.Servers {
+		server := s.URL
 		ctx, cancel := context.WithTimeout(ua.ctx, ua.cfg.ConnectTimeout)
 		conn, err := ua.cfg.Transport.Dial(ctx, server)
 		cancel()
@@ -105,10 +106,10 @@ func shown(server string) string {
 	return scheme + "://" + host
 }
 
-func shownAll(servers []string) []string {
+func shownAll(servers []Server) []string {
 	all := make([]string, len(servers))
 	for i, s := range servers {
-		all[i] = shown(s)
+		all[i] = shown(s.URL)
 	}
 	return all
 }

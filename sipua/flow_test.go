@@ -19,7 +19,7 @@ func TestViaTransport(t *testing.T) {
 	play(t, func(w *world) {
 		require.Equal(w, "WS", w.register().Via().Transport)
 		require.Equal(w, "ws://example.com", w.ExpectDial(w.T))
-	}, func(c *sipua.Config) { c.Servers = []string{"ws://example.com"} })
+	}, func(c *sipua.Config) { c.Servers = []sipua.Server{{URL: "ws://example.com"}} })
 }
 
 func TestFlowLostWhileRegistered(t *testing.T) {
@@ -71,7 +71,7 @@ func TestServerUnreachable(t *testing.T) {
 // The servers are tried in order, each for ConnectTimeout at the most.
 func TestServersInOrder(t *testing.T) {
 	servers := func(c *sipua.Config) {
-		c.Servers = []string{"wss://a.example.com", "wss://b.example.com", "wss://c.example.com"}
+		c.Servers = []sipua.Server{{URL: "wss://a.example.com"}, {URL: "wss://b.example.com"}, {URL: "wss://c.example.com"}}
 		c.ConnectTimeout = 3 * time.Second
 	}
 	play(t, func(w *world) {

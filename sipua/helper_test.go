@@ -86,7 +86,7 @@ func play(t *testing.T, scenario func(w *world), change ...func(*sipua.Config)) 
 			return nil
 		}
 		cfg := sipua.Config{
-			URI: "sip:1001@example.com", DisplayName: "Alice", Servers: []string{"wss://example.com/ws"},
+			URI: "sip:1001@example.com", DisplayName: "Alice", Servers: []sipua.Server{{URL: "wss://example.com/ws"}},
 			Credentials: sipua.Credentials{Password: "secret"},
 			InstanceID:  "urn:uuid:00000000-0000-4000-8000-000000000001",
 			Transport:   transport, Media: w.media.New,

@@ -121,11 +121,11 @@ func TestSecretsFormatted(t *testing.T) {
 // A configuration that is refused does not show the password in its URI.
 func TestSecretsInConfigErrors(t *testing.T) {
 	for _, uri := range []string{"sip:1001:hunter2@", "sips:1001:hunter2@ex ample.com", "sip:1001:hunter2@example.com\r\n", "x sip:1001:hunter2@example.com"} {
-		_, err := sipua.New(sipua.Config{URI: uri, Servers: []string{"wss://example.com"}})
+		_, err := sipua.New(sipua.Config{URI: uri, Servers: []sipua.Server{{URL: "wss://example.com"}}})
 		require.ErrorIs(t, err, sipua.ErrInvalidArgument)
 		require.NotContains(t, err.Error(), "hunter2")
 	}
-	_, err := sipua.New(sipua.Config{URI: "sip:1001@example.com", Servers: []string{"wss://example.com"}, Credentials: sipua.Credentials{Password: "hunter2", HA1: "hunter2"}})
+	_, err := sipua.New(sipua.Config{URI: "sip:1001@example.com", Servers: []sipua.Server{{URL: "wss://example.com"}}, Credentials: sipua.Credentials{Password: "hunter2", HA1: "hunter2"}})
 	require.ErrorIs(t, err, sipua.ErrInvalidArgument)
 	require.NotContains(t, err.Error(), "hunter2")
 }

@@ -355,7 +355,7 @@ func TestSocketUserAgent(t *testing.T) {
 			}
 		}
 	})
-	ua, err := sipua.New(sipua.Config{URI: "sip:1001@example.com", Servers: []string{url}})
+	ua, err := sipua.New(sipua.Config{URI: "sip:1001@example.com", Servers: []sipua.Server{{URL: url}}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

@@ -16,10 +16,10 @@ func (p *port) create(handle int, args js.Value) (any, error) {
 	a := &agent{handle: handle}
 	gather := time.Duration(number(args, "iceGatheringTimeout", 2000)) * time.Millisecond
 	iceServers := args.Get("iceServers")
-	var servers []string
+	var servers []sipua.Server
 	if list := args.Get("servers"); isObject(list) {
 		for i := range list.Length() {
-			servers = append(servers, list.Index(i).String())
+			servers = append(servers, readServer(list.Index(i)))
 		}
 	}
 	ua, err := sipua.New(sipua.Config{
@@ -52,6 +52,14 @@ func (p *port) create(handle int, args js.Value) (any, error) {
 	p.agents[handle] = a
 	p.mu.Unlock()
 	return map[string]any{"instanceId": ua.InstanceID()}, nil
+}
+
+// readServer reads one entry of servers: a URL, or { url, priority, weight }.
+func readServer(v js.Value) sipua.Server {
+	if v.Type() == js.TypeString {
+		return sipua.Server{URL: v.String()}
+	}
+	return sipua.Server{URL: text(v, "url"), Priority: uint16(number(v, "priority", 0)), Weight: uint16(number(v, "weight", 0))}
 }
 
 // agentOps are the verbs of a user agent.

@@ -10,7 +10,7 @@
 //		synctest.Test(t, func(t *testing.T) {
 //			transport, peer := sipuatest.NewPipe()
 //			ua, err := sipua.New(sipua.Config{
-//				URI: "sip:1001@example.com", Servers: []string{"wss://example.com"}, Transport: transport,
+//				URI: "sip:1001@example.com", Servers: []sipua.Server{{URL: "wss://example.com"}}, Transport: transport,
 //			})
 //			if err != nil {
 //				t.Fatal(err)

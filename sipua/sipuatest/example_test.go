@@ -23,7 +23,7 @@ func Example() {
 	register := func(user string, onEvent func(sipua.Event)) *sipua.UserAgent {
 		ua, err := sipua.New(sipua.Config{
 			URI:         "sip:" + user + "@example.com",
-			Servers:     []string{server.URL},
+			Servers:     []sipua.Server{{URL: server.URL}},
 			Credentials: sipua.Credentials{Password: "secret"},
 			Media:       media.New,
 			OnEvent:     onEvent,

@@ -31,6 +31,7 @@ type Call struct {
 	table      callTable
 	media      *mediaWorker
 	exchange   offer.Exchange // whose turn it is to offer or answer
+	link       *link          // the flow that the INVITE went over
 	dialog     *dialog.Dialog // incoming: from the start; outgoing: with the answer
 	early      map[string]*dialog.Dialog
 	outgoing   outgoing
@@ -333,17 +334,19 @@ func inDialog(d *dialog.Dialog) func(*sip.Request) (uint32, bool) {
 // acknowledge sends the ACK for a 2xx (section 13.2.2.4). It is a request
 // without a transaction; credentials of the INVITE go along (section 22.1).
 func (c *Call) acknowledge(d *dialog.Dialog, invite *sip.Request, sdp string) {
+	l := c.ua.bestLink(c.link)
+	if l == nil {
+		return // the 2xx comes again
+	}
 	ack := d.Ack(invite.CSeq().SeqNo)
-	ack.PrependHeader(c.ua.via())
-	maxForwards := sip.MaxForwardsHeader(70)
-	ack.AppendHeader(&maxForwards)
+	l.complete(ack)
 	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
 		for _, h := range invite.GetHeaders(name) {
 			ack.AppendHeader(sip.HeaderClone(h))
 		}
 	}
 	setSDP(ack, sdp)
-	_ = c.ua.send(ack) // the 2xx comes again when this is lost; a lost flow is told elsewhere
+	_ = l.send(ack) // the 2xx comes again when this is lost; a lost flow is told elsewhere
 }
 
 // setSDP sets the body of a message, or none.
@@ -364,15 +367,11 @@ func sdpOf(msg sip.Message) string {
 	return string(msg.Body())
 }
 
-// contactHeader is the Contact of what makes or refreshes our dialogs. "ob" is a
-// hint that this flow is the way back to us (RFC 5626 section 4.3); it asks for
-// nothing that a proxy without outbound would have to understand.
+// contactHeader is the Contact of what makes or refreshes our dialogs.
 func (c *Call) contactHeader() sip.Header {
 	scheme := c.outgoing.target.Scheme
 	if c.direction == Incoming {
 		scheme = c.invite.Request.Recipient.Scheme
 	}
-	uri := c.ua.contact(scheme)
-	uri.UriParams.Add("ob", "")
-	return &sip.ContactHeader{Address: uri}
+	return &sip.ContactHeader{Address: c.ua.contact(scheme)}
 }

@@ -71,7 +71,7 @@ const maxCalls = 64
 func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 	sdp, problem := sessionOf(req)
 	switch {
-	case ua.layer.Merged(tx):
+	case tx.Merged():
 		ua.respond(tx, sip.StatusLoopDetected, "Loop Detected")
 		return
 	case problem != 0:
@@ -95,7 +95,7 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		ua: ua, id: d.ID.CallID, direction: Incoming, table: incomingTable, state: Ringing,
 		remote:   identity(from.DisplayName, from.Address),
 		answered: make(chan struct{}), ended: make(chan struct{}),
-		dialog: d, invite: tx, incoming: incoming{offer: sdp},
+		dialog: d, invite: tx, link: ua.linkOf(tx), incoming: incoming{offer: sdp},
 	}
 	c.media = newMediaWorker(c, nil)
 	c.publish()
@@ -151,7 +151,7 @@ func (ua *UserAgent) refuse(tx *transaction.Server, status int) {
 		return
 	}
 	// Section 20.43: 399 is a warning in words.
-	ua.respond(tx, status, "Not Acceptable Here", sip.NewHeader("Warning", `399 `+ua.flow.host+` "the session description cannot be used"`))
+	ua.respond(tx, status, "Not Acceptable Here", sip.NewHeader("Warning", `399 `+ua.host+` "the session description cannot be used"`))
 }
 
 // inviteResponse makes a response inside our dialog.

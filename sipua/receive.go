@@ -27,38 +27,24 @@ var known = []sip.RequestMethod{
 var extensions []string
 
 // receive takes one message from the connection. It runs on the owner goroutine.
-func (ua *UserAgent) receive(conn Conn, data []byte) {
-	if ua.flow.conn != conn {
-		return // from a connection that is no longer ours
-	}
-	if keepAlive(data) {
-		if len(data) == 4 {
-			_ = conn.Write([]byte("\r\n")) // the end of the connection is told by Read
-		}
-		return
-	}
-	ua.trace(In, data)
+func (l *link) receive(data []byte) {
+	l.trace(In, data)
 	msg, err := message.Parse(data)
 	if err != nil {
-		ua.unparsable(err, data)
+		l.unparsable(err, data)
 		return
 	}
-	ua.layer.Receive(msg)
-}
-
-// keepAlive: RFC 5626 section 3.5.1: CRLF CRLF is a ping and CRLF its pong. By
-// the RFC clients ping; some servers do, and end the connection without a pong.
-func keepAlive(data []byte) bool {
-	return string(data) == "\r\n\r\n" || string(data) == "\r\n"
+	l.layer.Receive(msg)
 }
 
 // unparsable answers a request that could not be read where that is possible
 // (section 8.2 with 21.4.1) and reports it in any case.
-func (ua *UserAgent) unparsable(err error, data []byte) {
+func (l *link) unparsable(err error, data []byte) {
+	ua := l.ua
 	var p *message.ParseError
 	if errors.As(err, &p) {
 		if req, ok := p.Message.(*sip.Request); ok && req.Method != sip.ACK {
-			_ = ua.send(ua.response(req, p.Status, p.Reason, message.NewTag())) // the loss of the flow is told elsewhere
+			_ = l.send(ua.response(req, p.Status, p.Reason, message.NewTag())) // the loss of the flow is told elsewhere
 		}
 	}
 	ua.protocolError(clean(err.Error(), 200), firstLine(data))
@@ -169,7 +155,7 @@ func dialogOf(req *sip.Request) dialog.ID {
 // receiveCancel is section 9.2: the CANCEL is answered 200 whatever becomes of
 // the INVITE.
 func (ua *UserAgent) receiveCancel(req *sip.Request, tx *transaction.Server) {
-	invite := ua.layer.InviteFor(req)
+	invite := tx.Invite()
 	if invite == nil {
 		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 		return

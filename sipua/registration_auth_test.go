@@ -119,7 +119,7 @@ func TestRegisterUnauthorized(t *testing.T) {
 			require.Equal(w, "register", e.Op)
 			require.NotContains(w, e.Error(), "secret")
 			w.ExpectNothing(w.T, time.Hour)
-			require.Equal(w, []string{"connected", "unregistered unauthorized"}, w.story())
+			require.Equal(w, []string{"connected", "register failed for good: unauthorized"}, w.story())
 		})
 	})
 	t.Run("no credentials", func(t *testing.T) {

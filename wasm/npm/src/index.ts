@@ -1,5 +1,6 @@
 export { Call } from "./call.js";
 export type { AcceptOptions, AudioOptions, CallOptions, DTMFOptions, MediaOptions, Waiting } from "./call.js";
+export type { Binding, ConnectionOptions, Push, RegistrationOptions, Server } from "./connection.js";
 export { SipError } from "./errors.js";
 export type { ErrorCode, SipErrorDetails } from "./errors.js";
 export type {

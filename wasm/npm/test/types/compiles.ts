@@ -51,7 +51,10 @@ export async function sources(wasm: WasmSource, host: Partial<Host>): Promise<vo
 export function everyEvent(ua: UserAgent, call: Call, log: (...x: (string | number | boolean | undefined)[]) => void): void {
   ua.on("connected", ({ server }) => log(server));
   ua.on("disconnected", ({ server, code, reason, error }) => log(server, code, reason, error?.code));
-  ua.on("registered", ({ expires }) => log(expires));
+  ua.on("reconnecting", ({ flow, attempt, delay }) => log(flow, attempt, delay));
+  ua.on("registered", ({ expires, bindings, gruu, outbound }) => log(expires, bindings[0]?.uri, bindings[0]?.regId, gruu, outbound));
+  ua.on("registrationExpiring", ({ expires }) => log(expires));
+  ua.on("registrationFailed", ({ error, final, retryIn }) => log(error.retryAfter, final, retryIn));
   ua.on("unregistered", ({ error }) => log(error?.code));
   ua.on("incoming", ({ remote: { displayName, uri, user } }) => log(displayName, uri, user));
   ua.on("protocolError", ({ error }) => log(error.code));
@@ -72,5 +75,10 @@ export const credentials: Credentials[] = [{ password: "p" }, { username: "u", p
 export const callOptions: CallOptions = { headers: [["X-A", "1"]], media: { constraints: { audio: true } }, audio: false };
 export const acceptOptions: AcceptOptions = { media: { stream: new MediaStream() }, audio: new Audio() };
 export const options: UserAgentOptions = { uri: "", servers: [] as readonly string[], iceServers: [{ urls: "stun:x" }] };
-export const heard: UserAgentEvents["registered"] = { expires: 600 };
+export const kept: UserAgentOptions = {
+  uri: "", servers: ["wss://a", { url: "wss://b", priority: 1, weight: 2 }], reconnectDelay: 1, reconnectMaxDelay: 2, returnInterval: 3,
+  keepAlive: "options", keepAliveInterval: 4, pongTimeout: 5, network: false, flows: 2, outbound: false,
+  push: { provider: "webpush", prid: "x" }, contactParams: [["q", "0.5"]],
+};
+export const heard: UserAgentEvents["registered"] = { flow: 1, expires: 600, bindings: [], outbound: false };
 export const who: Identity = { displayName: "", uri: "", user: "" };

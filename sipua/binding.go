@@ -39,7 +39,8 @@ type binding struct {
 
 	timer  *timer    // of the next attempt
 	expiry *timer    // end of the binding, when no refresh has succeeded
-	due    time.Time // of the timer; the time of the wall, as the next one
+	due    time.Time // of the timer; the time of the wall, as the next ones
+	after  time.Time // Retry-After: no attempt by ourselves before
 	until  time.Time // the registrar may hold the binding up to here, also after a failure
 	turn   []turn    // who waits for the REGISTER under way
 
@@ -243,11 +244,8 @@ func (a *attempt) succeeded(res *sip.Response) {
 	b := a.b
 	ua := b.link.ua
 	if a.act != renew {
-		b.stop()
-		b.state, b.held, b.until = off, false, time.Time{}
-		b.forget()
-		ua.registration.unregistered(nil)
-		b.link.flow.Rest()
+		b.until = time.Time{}
+		b.quit(nil)
 		a.done(nil)
 		b.nextTurn()
 		return
@@ -257,7 +255,7 @@ func (a *attempt) succeeded(res *sip.Response) {
 		a.failed(&Error{Code: CodeProtocol, Status: res.StatusCode, Reason: "the registrar accepted the registration but granted no time"})
 		return
 	}
-	b.state, b.held, b.failures = registered, true, 0
+	b.state, b.held, b.failures, b.after = registered, true, 0, time.Time{}
 	b.stop()
 	b.until = wall().Add(granted)
 	b.expiry = ua.after(granted, b.ranOut)
@@ -274,21 +272,15 @@ func (a *attempt) failed(err *Error) {
 	b := a.b
 	ua := b.link.ua
 	if a.act != renew {
-		b.stop()
-		b.state, b.held = off, false
-		b.forget()
-		ua.registration.unregistered(err)
-		b.link.flow.Rest()
+		b.quit(err)
 		a.done(err)
 		b.nextTurn()
 		return
 	}
 	if final(err) {
-		b.stop()
-		b.state, b.wanted, b.held = off, false, false
-		b.forget()
+		b.wanted = false
 		ua.emit(RegistrationFailed{Flow: b.link.number, Err: err, Final: true})
-		ua.registration.unregistered(err)
+		b.quit(err)
 		a.done(err)
 		b.nextTurn()
 		return
@@ -300,6 +292,18 @@ func (a *attempt) failed(err *Error) {
 	ua.emit(RegistrationFailed{Flow: b.link.number, Err: err, RetryIn: wait})
 	a.done(err)
 	b.nextTurn()
+}
+
+// quit ends the binding. The flows besides the first are there for theirs alone.
+func (b *binding) quit(err error) {
+	b.stop()
+	b.state, b.held = off, false
+	b.forget()
+	b.link.ua.registration.unregistered(err)
+	b.link.flow.Rest()
+	if b.link.number > 1 {
+		b.link.flow.Close(&Error{Code: CodeConnectionLost, Reason: "the flow is not needed any more"})
+	}
 }
 
 // rest decides when the next attempt comes: at a time, or (0) with the next flow.
@@ -322,9 +326,17 @@ func (b *binding) rest(err *Error) (wait time.Duration) {
 	case err.Status == sip.StatusServiceUnavailable && len(ua.calls) == 0 && f.Avoid(wait, err):
 		return 0 // RFC 3263 section 4.3: the next server
 	}
-	b.due = wall().Add(wait)
-	b.timer = ua.after(wait, func() { b.register(func(error) {}) })
+	if err.RetryAfter > 0 {
+		b.after = wall().Add(wait)
+	}
+	b.again(wait)
 	return wait
+}
+
+// again registers after a while.
+func (b *binding) again(wait time.Duration) {
+	b.due = wall().Add(wait)
+	b.timer = b.link.ua.after(wait, func() { b.register(func(error) {}) })
 }
 
 const statusFlowFailed = 430
@@ -426,9 +438,14 @@ func (b *binding) flowLost(err *Error) {
 
 // flowUp: what rests registers now, unless the registrar asked to be left alone.
 func (b *binding) flowUp() {
-	if b.state == resting && !wall().Before(b.due) {
-		b.register(func(error) {})
+	if b.state != resting {
+		return
 	}
+	if wait := b.after.Sub(wall()); wait > 0 {
+		b.again(wait)
+		return
+	}
+	b.register(func(error) {})
 }
 
 // forget what came with the binding.

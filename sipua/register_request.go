@@ -129,31 +129,33 @@ func (b *binding) readBindings(res *sip.Response) (all []Binding, granted time.D
 	if seconds, ok := message.Seconds(res, "Expires"); ok {
 		usual = min(time.Duration(seconds)*time.Second, maxExpires)
 	}
-	byURI := false
+	granted = -1
+	byURI := slices.ContainsFunc(res.GetHeaders("Contact"), func(h sip.Header) bool {
+		c, ok := h.(*sip.ContactHeader)
+		return ok && ua.isOwn(&c.Address)
+	})
 	for _, h := range res.GetHeaders("Contact") {
 		c, ok := h.(*sip.ContactHeader)
 		if !ok || c.Address.Wildcard || len(all) == maxBindings {
 			continue
 		}
 		x := readBinding(c, usual)
-		same := strings.EqualFold(c.Address.Host, ua.host) && c.Address.User == ua.user
-		x.Own = same || strings.EqualFold(x.Instance, ua.cfg.InstanceID) && (x.RegID == 0 || x.RegID == b.link.number)
-		byURI = byURI || same
-		all = append(all, x)
-	}
-	granted = -1
-	for i := range all {
-		// A registrar that knows no instances may list our earlier Contact as well.
-		if x := &all[i]; x.Own && byURI && !strings.Contains(x.URI, ua.host) {
-			x.Own = false
-		} else if x.Own {
+		// By the instance only when no URI is ours: a registrar that does not know
+		// instances lists the Contact of an earlier session as well.
+		x.Own = ua.isOwn(&c.Address) || !byURI && strings.EqualFold(x.Instance, ua.cfg.InstanceID)
+		if x.Own && (x.RegID == 0 || x.RegID == b.link.number) {
 			granted = max(granted, x.Expires)
 		}
+		all = append(all, x)
 	}
 	if granted < 0 {
 		granted = usual
 	}
 	return all, granted
+}
+
+func (ua *UserAgent) isOwn(uri *sip.Uri) bool {
+	return strings.EqualFold(uri.Host, ua.host) && uri.User == ua.user
 }
 
 func readBinding(c *sip.ContactHeader, usual time.Duration) Binding {

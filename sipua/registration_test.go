@@ -462,7 +462,7 @@ func TestRegistrationTable(t *testing.T) {
 		"registered flow lost": "disconnected 1006, unregistered connection-lost, reconnecting 1", "registered due": "> 600",
 		"registered flow up": "> 600, disconnected 1006, unregistered connection-lost, reconnecting 1, connected",
 		"resting register":   "> 600", "resting unregister": "", "resting 2xx": "", "resting failure": "", "resting refused": "",
-		"resting flow lost": "disconnected 1006, reconnecting 1", "resting due": "", "resting flow up": "> 600, disconnected 1006, reconnecting 1, connected",
+		"resting flow lost": "disconnected 1006, reconnecting 1", "resting due": "", "resting flow up": "disconnected 1006, reconnecting 1, connected", // Retry-After goes on
 		"removing register": "", "removing unregister": "", "removing 2xx": "unregistered", "removing failure": "unregistered rejected", "removing refused": "unregistered rejected",
 		"removing flow lost": "disconnected 1006, unregistered connection-lost", "removing flow up": "disconnected 1006, unregistered connection-lost",
 	} {

@@ -51,11 +51,11 @@ type State uint8
 
 // The states.
 //
-//	         connect   opened      failed              lost                timer    online       close
-//	idle     dialing   –           –                   –                   –        –            idle
-//	dialing  (joins)   up          waiting, or idle    –                   –        –            idle
-//	up       at once   up (moved)  –                   waiting, or idle    –        (is checked) idle
-//	waiting  dialing   –           –                   –                   dialing  dialing      idle
+//	         connect   opened      failed              lost                timer    online           close
+//	idle     dialing   –           –                   –                   –        –                idle
+//	dialing  (joins)   up          waiting, or idle    –                   –        dialing (anew)   idle
+//	up       at once   up (moved)  –                   waiting, or idle    –        up (is checked)  idle
+//	waiting  dialing   –           –                   –                   dialing  dialing          idle
 //
 // After a failure or a loss the flow waits while it is wanted and is idle
 // otherwise. Opened in the state up is the return to a preferred server.
@@ -89,6 +89,7 @@ type Flow struct {
 	stopBack func() // timer of the return to a preferred server
 	backing  bool   // that return is being dialled
 	dial     int    // number of the dial that counts
+	begun    time.Time
 	abandon  context.CancelFunc
 	waiting  []func(error)
 }
@@ -137,7 +138,7 @@ func (f *Flow) Write(data []byte) error {
 // begin starts an attempt at all servers.
 func (f *Flow) begin() {
 	f.stopWait()
-	f.state = Dialing
+	f.state, f.begun = Dialing, time.Now()
 	f.start(f.servers.order(time.Now()), f.failed)
 }
 
@@ -347,10 +348,19 @@ func (f *Flow) Online() {
 	case Waiting:
 		f.failures = 0
 		f.begin()
+	case Dialing:
+		// What was begun on the network that is gone would hang until its time-out.
+		if time.Since(f.begun) > hanging {
+			f.cancelDial()
+			f.begin()
+		}
 	case Up:
 		f.live.check()
 	}
 }
+
+// hanging is how old an attempt must be to be begun anew when the network changes.
+const hanging = 2 * time.Second
 
 // Offline tells that the network seems to be gone. An attempt that waits is put
 // off; what is up is checked, since the message may be wrong.

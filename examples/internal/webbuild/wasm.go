@@ -90,6 +90,9 @@ func compile(ctx context.Context, dir, modfile, pkg, out string, more ...string)
 	made := filepath.Join(tmp, filepath.Base(out))
 	args := slices.Concat([]string{"build", "-modfile=" + modfile}, wasmFlags, more, []string{"-o", made, pkg})
 	if _, err := run(ctx, dir, browserEnv, "go", args...); err != nil {
+		if strings.Contains(err.Error(), "undefined: sip.") {
+			return fmt.Errorf("%w\nIf sipgo has it: the wasm is built with a copy whose server half is left out, see examples/internal/webbuild/sipgo.go", err)
+		}
 		return err
 	}
 	if err := os.Chmod(made, 0o644); err != nil { // the linker makes it executable, which it is not

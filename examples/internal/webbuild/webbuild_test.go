@@ -103,6 +103,15 @@ func TestBuildReportsWhatTheCompilersSay(t *testing.T) {
 	require.ErrorContains(t, err, "index.ts:1:13")
 }
 
+func TestBuildTellsWhereSipgosServerHalfIs(t *testing.T) {
+	root := newTree(t)
+	write(t, root, "wasm/main.go", "package main\n\nimport \""+sipgoPath+"/sip\"\n\nfunc main() { sip.NewTransportLayer(nil, nil, nil) }\n")
+	_, err := Build(t.Context(), Options{Root: root})
+	require.ErrorContains(t, err, "undefined: sip.NewTransportLayer")
+	require.ErrorContains(t, err, "server half is left out, see examples/internal/webbuild/sipgo.go")
+	require.FileExists(t, "sipgo.go")
+}
+
 func TestBuildStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -37,7 +37,7 @@ const (
 type Entry struct {
 	Direction Direction
 	Text      string // the whole message as it was on the wire, or the note
-	Conn      int    // the connection, counted from 1; 0 for a dial that failed
+	Conn      int    // the connection, counted from 1; 0 where only one is open at a time, and for a dial that failed
 	Lost      bool   // it did not arrive: the connection was half-open
 }
 
@@ -61,7 +61,12 @@ func Record(t sipua.Transport) (sipua.Transport, *Ladder) {
 
 // Entries returns what was recorded so far, in order.
 func (l *Ladder) Entries() []Entry {
-	entries, _ := l.snapshot()
+	entries, several := l.snapshot()
+	for i := range entries {
+		if !several {
+			entries[i].Conn = 0
+		}
+	}
 	return entries
 }
 

@@ -74,9 +74,11 @@ func TestPipeTellsConnectionsApart(t *testing.T) {
 			"",
 		}, "\n"), peer.Ladder().String())
 		assert.Contains(t, peer.Ladder().Text(), "UA ◀── #1\nSIP/2.0 200 OK\n")
+		assert.Equal(t, 2, peer.Ladder().Entries()[1].Conn)
 		peer.Ladder().Reset()
 		again.Close(1000, "")
 		assert.Equal(t, "UA ══ closed with code 1000 ══ SIP\n", peer.Ladder().String(), "one connection needs no number")
+		assert.Zero(t, peer.Ladder().Entries()[0].Conn)
 		peer.Conn(9).SendRaw([]byte("nobody"))
 		peer.Conn(9).Drop(1000, "")
 		peer.Conn(9).HalfOpen()

@@ -36,14 +36,6 @@ func (q *queue[T]) close() {
 	q.signal()
 }
 
-// discard ends the queue and what is in it.
-func (q *queue[T]) discard() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.items, q.closed = nil, true
-	q.signal()
-}
-
 func (q *queue[T]) signal() {
 	close(q.wake)
 	q.wake = make(chan struct{})

@@ -36,6 +36,7 @@ type Server struct {
 	nonces  *nonces
 	secret  cipher.AEAD // of temporary GRUUs
 	events  *notifier
+	pings   atomic.Int64
 	parser  *sip.Parser
 	address string // sent-by of our Via and host of our Record-Route, "127.0.0.1:port"
 	http    *http.Server

@@ -170,6 +170,43 @@ func (s *Server) HalfOpen() {
 	}
 }
 
+// Flow is the connection behind one binding of a user.
+type Flow struct {
+	Contact  string // address of the binding
+	Instance string // its URN, "" without
+	RegID    string // "" when it is no outbound registration (RFC 5626)
+
+	flow *flow
+}
+
+// Flows returns the connections that a user has registered over, in the order of
+// the bindings: for tests of a user agent with several.
+func (s *Server) Flows(user string) (flows []Flow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.current(user) {
+		flows = append(flows, Flow{b.uri.String(), b.instance, b.regID, b.flow})
+	}
+	return flows
+}
+
+// Drop closes the connection with a code, 1006 for a break without a close
+// frame, and returns when it is gone.
+func (f Flow) Drop(code int) {
+	f.flow.out.push(frame{close: code, reason: "dropped"})
+	<-f.flow.ended
+}
+
+// HalfOpen makes the connection half-open, see [Server.HalfOpen].
+func (f Flow) HalfOpen() { f.flow.halfOpen() }
+
+// Send writes bytes, whatever they are, as one WebSocket message.
+func (f Flow) Send(message []byte) { f.flow.send(message) }
+
+// Pings returns how many keep-alive pings (double CRLF) have come, answered or
+// not.
+func (s *Server) Pings() int { return int(s.pings.Load()) }
+
 // RemoveContacts ends all bindings of a user, as an administrator does.
 // Subscribers of the event package reg hear of it with this event of RFC 3680
 // section 5.1: "deactivated" asks for another registration, "rejected" forbids

@@ -19,7 +19,7 @@ import (
 func TestServerPongs(t *testing.T) {
 	s := newServer(t, Options{Accounts: open})
 	a := newPhone(t, s, "1001")
-	for _, ignore := range []bool{false, true, false} {
+	for n, ignore := range []bool{false, true, false} {
 		s.Configure(func(o *Options) { o.IgnorePings = ignore })
 		a.write("\r\n\r\n")
 		if !ignore {
@@ -28,6 +28,7 @@ func TestServerPongs(t *testing.T) {
 			assert.Equal(t, "\r\n", string(pong))
 		}
 		a.nothingMore()
+		assert.Equal(t, n+1, s.Pings())
 	}
 }
 
@@ -35,6 +36,7 @@ func TestServerHalfOpen(t *testing.T) {
 	s := newServer(t, Options{Accounts: open})
 	a, b := newPhone(t, s, "1001"), newPhone(t, s, "1002")
 	a.register()
+	b.register()
 	s.HalfOpen()
 	a.write("\r\n\r\n")
 	a.request("OPTIONS", "sip:example.com", "sip:example.com")
@@ -46,14 +48,11 @@ func TestServerHalfOpen(t *testing.T) {
 	_, ok := a.in.pop(0)
 	assert.False(t, ok)
 	assert.Equal(t, []string{a.contact()}, s.Contacts("1001"))
-	assert.Len(t, s.Requests(), 2, "what came on it was thrown away")
+	assert.Len(t, s.Requests(), 3, "what came on it was thrown away")
 	b.vanish()
 	ctx, cancel = context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	for s.Connections() > 2 {
-		require.NoError(t, ctx.Err(), "the end of the socket is seen")
-		time.Sleep(time.Millisecond)
-	}
+	require.NoError(t, s.WaitContacts(ctx, "1002", 0), "the end of the socket is seen")
 	begin := time.Now()
 	s.DropConnections(1006)
 	assert.Equal(t, websocket.StatusCode(-1), websocket.CloseStatus(<-a.closed))

@@ -111,6 +111,9 @@ func TestInMemoryHalfOpen(t *testing.T) {
 		<-a.closed
 		synctest.Wait()
 		assert.Equal(t, 3, s.Connections())
+		s.DropConnections(1012)
+		assert.ErrorContains(t, <-b.closed, "1006", "no close frame passes")
+		assert.ErrorContains(t, <-again.closed, "1012")
 	})
 }
 

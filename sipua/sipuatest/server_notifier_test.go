@@ -297,6 +297,8 @@ func TestPublishPresence(t *testing.T) {
 		body("<basic>busy</basic>")
 		a.publish("presence", "", "", "Expires: 1000", "SIP-If-Match: "+second)
 		second = a.published()
+		watcher.subscribe("sip:1001@example.com", "presence", "Expires: 0")
+		body("<basic>busy</basic>") // still the newest
 		time.Sleep(50 * time.Second)
 		body("<basic>open</basic>") // that of the other device has expired
 		a.publish("presence", kind, pidf("away"), "SIP-If-Match: "+second)

@@ -132,14 +132,7 @@ func (s *Server) takesServiceRoute(req *sip.Request) bool {
 // extensions200 are the headers of a 200 to REGISTER besides its contacts.
 func (s *Server) extensions200(o *Options, f *flow, req *sip.Request, outbound bool) (headers []sip.Header) {
 	add := func(name, value string) { headers = append(headers, sip.NewHeader(name, value)) }
-	known := "path"
-	if o.Outbound != OutboundIgnored {
-		known += ", outbound"
-	}
-	if !o.NoGRUU {
-		known += ", gruu"
-	}
-	add("Supported", known)
+	add("Supported", strings.Join(o.knows(), ", "))
 	if outbound {
 		add("Require", "outbound")
 		if o.FlowTimer > 0 {

@@ -3,6 +3,7 @@
 package sipuatest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -200,11 +201,9 @@ func TestServerEdgeProxy(t *testing.T) {
 	// The contact lives on another flow now, but the dialog keeps to its own.
 	again := newPhone(t, s, "1002")
 	again.host = b.host
-	again.outbound(instanceB, "1")
-	b.vanish()
-	for s.Connections() > 2 {
-		time.Sleep(time.Millisecond)
-	}
+	again.outbound(instanceB, "2")
+	require.Len(t, s.Flows("1002"), 2)
+	s.Flows("1002")[0].Drop(1006)
 	a.write(inDialog("BYE"))
 	a.expectResponse(430)
 	again.nothingMore()
@@ -280,4 +279,80 @@ func TestServerOddAnswersToRegister(t *testing.T) {
 	a.register()
 	s.Configure(func(o *Options) { o.OmitContact, o.OtherContacts = false, nil })
 	assert.Equal(t, []string{"<" + a.contact() + ">;expires=3600"}, values(a.register(), "Contact"))
+}
+
+func TestServerFlows(t *testing.T) {
+	s := newServer(t, Options{Accounts: open})
+	one, two, caller := newPhone(t, s, "1001"), newPhone(t, s, "1001"), newPhone(t, s, "1002")
+	two.host = one.host // one Contact over two flows
+	one.outbound(instanceA, "1")
+	two.outbound(instanceA, "2")
+	flows := s.Flows("1001")
+	require.Len(t, flows, 2)
+	assert.Equal(t, Flow{one.contact(), instanceA, "1", flows[0].flow}, flows[0])
+	assert.Equal(t, "2", flows[1].RegID)
+	for i, p := range []*phone{one, two} {
+		flows[i].Send([]byte("hello"))
+		text, ok := p.in.pop(patience)
+		require.True(t, ok)
+		assert.Equal(t, "hello", string(text))
+	}
+	caller.request("MESSAGE", one.contact(), one.contact())
+	two.respond(two.expectRequest("MESSAGE"), 200, "OK", "two")
+	caller.expectResponse(200)
+	flows[1].Drop(1012)
+	<-two.closed
+	assert.Len(t, s.Flows("1001"), 1)
+	caller.request("MESSAGE", one.contact(), one.contact())
+	one.respond(one.expectRequest("MESSAGE"), 200, "OK", "one")
+	caller.expectResponse(200)
+	flows[0].HalfOpen()
+	one.request("OPTIONS", "sip:example.com", "sip:example.com")
+	caller.nothingMore()
+	_, ok := one.in.pop(0)
+	assert.False(t, ok)
+}
+
+func TestServerRequire(t *testing.T) {
+	s := newServer(t, Options{Accounts: open})
+	a := newPhone(t, s, "1001")
+	contact := "Contact: <" + a.contact() + `>;reg-id=1;+sip.instance="<` + instanceA + `>"`
+	assert.Equal(t, []string{"outbound"}, values(a.register(contact, "Require: outbound, gruu"), "Require"))
+	a.request("REGISTER", "sip:example.com", "sip:1001@example.com", "Require: outbound, magic")
+	assert.Equal(t, []string{"magic"}, values(a.expectResponse(420), "Unsupported"))
+	s.Configure(func(o *Options) { o.Outbound, o.NoGRUU = OutboundIgnored, true })
+	a.request("REGISTER", "sip:example.com", "sip:1001@example.com", contact, "Require: outbound, gruu")
+	assert.Equal(t, []string{"outbound, gruu"}, values(a.expectResponse(420), "Unsupported"))
+}
+
+func TestOutboundIgnoredForks(t *testing.T) {
+	s := newServer(t, Options{Accounts: open, Outbound: OutboundIgnored})
+	one, two, caller := newPhone(t, s, "1001"), newPhone(t, s, "1001"), newPhone(t, s, "1002")
+	one.outbound(instanceA, "1")
+	two.outbound(instanceA, "1")
+	caller.request("MESSAGE", "sip:1001@example.com", "sip:1001@example.com")
+	one.respond(one.expectRequest("MESSAGE"), 486, "Busy Here", "one")
+	two.respond(two.expectRequest("MESSAGE"), 200, "OK", "two")
+	caller.expectResponse(200)
+}
+
+func TestServerContactsAreBounded(t *testing.T) {
+	s := newServer(t, Options{Accounts: open})
+	a := newPhone(t, s, "1001")
+	for i := range maxContacts + 10 {
+		a.host = fmt.Sprintf("h%d.invalid", i)
+		a.nothingMore()
+	}
+	s.mu.Lock()
+	known := len(s.contacts)
+	s.mu.Unlock()
+	assert.Equal(t, maxContacts, known)
+	b := newPhone(t, s, "1001")
+	for i := range maxBindings {
+		b.host = fmt.Sprintf("b%d.invalid", i)
+		b.register()
+	}
+	b.host = "one-more.invalid"
+	b.request("REGISTER", "sip:example.com", "sip:1001@example.com")
+	assert.Equal(t, []string{"60"}, values(b.expectResponse(500), "Retry-After"))
 }

@@ -82,6 +82,10 @@ func (s *Server) handleRegister(f *flow, tx *serverTransaction, req *sip.Request
 		s.respond(tx, req, 404, "Not Found")
 		return
 	}
+	if unknown := o.unsupported(req); unknown != "" {
+		s.respond(tx, req, 420, "Bad Extension", sip.NewHeader("Unsupported", unknown))
+		return
+	}
 	if o.ProxyRealm != "" {
 		if _, ok := s.pass(tx, req, o.proxyGate(), to.User); !ok {
 			return
@@ -244,7 +248,33 @@ func (b *binding) replaces(old *binding) bool {
 	return contactKey(&b.uri) == contactKey(&old.uri)
 }
 
-// supports reports whether the Supported headers of m name an option.
+// knows are the option tags of the registrar.
+func (o *Options) knows() []string {
+	known := []string{"path"}
+	if o.Outbound != OutboundIgnored {
+		known = append(known, "outbound")
+	}
+	if !o.NoGRUU {
+		known = append(known, "gruu")
+	}
+	return known
+}
+
+// unsupported lists what a REGISTER requires and we do not know (RFC 3261 section
+// 10.3 item 2).
+func (o *Options) unsupported(req *sip.Request) string {
+	var unknown []string
+	for _, h := range req.GetHeaders("Require") {
+		for _, option := range list(h.Value()) {
+			if !containsFold(o.knows(), option) {
+				unknown = append(unknown, option)
+			}
+		}
+	}
+	return strings.Join(unknown, ", ")
+}
+
+// supports reports whether the Supported or Require headers of m name an option.
 func supports(m sip.Message, option string) bool {
 	for _, name := range []string{"Supported", "k", "Require"} {
 		for _, h := range m.GetHeaders(name) {

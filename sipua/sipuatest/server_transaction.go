@@ -31,8 +31,11 @@ var silent = slog.New(slog.DiscardHandler)
 // receive handles one WebSocket message.
 func (s *Server) receive(f *flow, data []byte) {
 	if strings.Trim(string(data), "\r\n") == "" {
-		if string(data) == "\r\n\r\n" && !s.options.Load().IgnorePings { // ping and pong, RFC 5626 section 3.5.1
-			f.send([]byte("\r\n"))
+		if string(data) == "\r\n\r\n" { // RFC 5626 section 3.5.1
+			s.pings.Add(1)
+			if !s.options.Load().IgnorePings {
+				f.send([]byte("\r\n"))
+			}
 		}
 		return
 	}

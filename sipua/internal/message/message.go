@@ -49,8 +49,11 @@ func CSeq(req *sip.Request, seq uint32) {
 // without quotes.
 func Param(params sip.HeaderParams, name string) (string, bool) {
 	for _, kv := range params {
-		if strings.EqualFold(strings.TrimSpace(kv.K), name) {
-			return Unquote(strings.TrimSpace(kv.V)), true
+		if strings.EqualFold(kv.K, name) {
+			if strings.ContainsAny(kv.V, " \t") && kv.V[0] != '"' {
+				return unescape(kv.V), true // parseParams has taken the quotes off
+			}
+			return Unquote(kv.V), true
 		}
 	}
 	return "", false
@@ -162,27 +165,6 @@ func Response(req *sip.Request, status int, reason, tag string) *sip.Response {
 func hasParam(params sip.HeaderParams, name string) bool {
 	_, ok := Param(params, name)
 	return ok
-}
-
-// ParseURI reads a URI and refuses what would not come back as it was.
-func ParseURI(s string) (uri sip.Uri, err error) {
-	defer func() {
-		if recover() != nil {
-			err = errors.New("not a URI")
-		}
-	}()
-	if err := CheckValue(s); err != nil {
-		return uri, err
-	}
-	if strings.ContainsAny(s, "<> \t\"") {
-		return uri, errors.New("a URI has no spaces, quotes or angle brackets")
-	}
-	err = sip.ParseUri(s, &uri)
-	mendParams(uri.UriParams)
-	if err == nil && !reachable(&uri) {
-		err = errors.New("no host, or no such port")
-	}
-	return uri, err
 }
 
 // CheckValue refuses text that would break out of the header or start line it

@@ -336,7 +336,7 @@ func TestStartLines(t *testing.T) {
 		{"SIP/2.0", 400},                                 //
 		{"SIP/7.0 200 OK", 400},                          // not a version that can be understood
 		{"GET / HTTP/1.1", 400},                          //
-		{"OPTIONS " + strings.Repeat("x", 9000) + " SIP/2.0", 400},
+		{"OPTIONS sip:" + strings.Repeat("x", 9000) + " SIP/2.0", 414}, // section 21.4.15
 	} {
 		t.Run(c.line[:min(len(c.line), 45)], func(t *testing.T) {
 			text := crlf(options)

@@ -99,7 +99,7 @@ func Branch(msg sip.Message) string {
 func Tokens(msg sip.Message, name string) []string {
 	var all []string
 	for _, h := range msg.GetHeaders(name) {
-		for t := range strings.SplitSeq(h.Value(), ",") {
+		for _, t := range SplitQuoted(h.Value(), ",") {
 			if t = strings.TrimSpace(t); t != "" {
 				all = append(all, t)
 			}
@@ -125,13 +125,6 @@ func Seconds(msg sip.Message, name string) (int, bool) {
 	}
 	n, err := strconv.ParseUint(v, 10, 32)
 	return int(n), err == nil
-}
-
-// ContentType returns the media type of the body in lower case, without
-// parameters. A body without the header has none.
-func ContentType(msg sip.Message) string {
-	t, _, _ := strings.Cut(HeaderValue(msg, "content-type"), ";")
-	return strings.ToLower(strings.TrimSpace(t))
 }
 
 // Response makes the response to req (section 8.2.6). tag is the local tag: it

@@ -134,7 +134,7 @@ func parseStartLine(line string) (sip.Message, *ParseError) {
 		return req, &ParseError{Status: status, Reason: reason}
 	}
 	switch {
-	case !isToken(line[:first]) || version != strings.TrimSpace(version):
+	case !isToken(line[:first]) || version != strings.TrimSpace(version) || target != strings.TrimSpace(target):
 		return bad(400, "Bad Request: malformed Request-Line")
 	case !strings.EqualFold(version, "SIP/2.0"): // section 7.1: case does not count
 		return bad(505, "Version Not Supported")
@@ -190,8 +190,16 @@ func parseURI(s string, uri *sip.Uri) error {
 	if len(s) > maxLine || strings.ContainsAny(s, "<> \t\"") {
 		return errors.New("a URI has no spaces, quotes or angle brackets")
 	}
+	scheme, _, _ := strings.Cut(s, ":")
+	odd := oddScheme(scheme)
+	if odd {
+		s = "odd" + s[len(scheme):]
+	}
 	if err := sip.ParseUri(s, uri); err != nil {
 		return err
+	}
+	if odd {
+		uri.Scheme = asciiLower(scheme)
 	}
 	for i := range uri.UriParams { // sipgo leaves the headers on a last parameter without value ("lr?Subject=x")
 		if name, headers, ok := strings.Cut(uri.UriParams[i].K, "?"); ok {
@@ -215,6 +223,21 @@ func parseURI(s string, uri *sip.Uri) error {
 		return errors.New("no host, or no such port")
 	}
 	return nil
+}
+
+// oddScheme: a scheme may have digits and "+-." in it (section 25.1), which sipgo does
+// not know.
+func oddScheme(s string) (odd bool) {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z':
+		case i > 0 && ('0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'):
+			odd = true
+		default:
+			return false
+		}
+	}
+	return odd
 }
 
 func isHost(s string) bool {

@@ -322,20 +322,20 @@ func TestStartLines(t *testing.T) {
 		{"OPTIONS SIP/2.0", 400},
 		{"OPTIONS", 400},
 		{"", 400},
-		{"OPTIONS <sip:bob@example.com> SIP/2.0", 400},   // RFC 4475 section 3.1.2.7
-		{"OPTIONS sip:bob@example.com; lr SIP/2.0", 400}, // 3.1.2.8
-		{"OPTIONS  sip:bob@example.com  SIP/2.0", 400},   // 3.1.2.9
-		{"OPTIONS sip:bob@example.com SIP/2.0  ", 400},   // 3.1.2.10
-		{" OPTIONS sip:bob@example.com SIP/2.0", 400},    //
-		{"OPT(IONS sip:bob@example.com SIP/2.0", 400},    // a method is a token
-		{"OPTIONS sip:bob\x00@example.com SIP/2.0", 400}, //
-		{"SIP/2.0 4294967301 better not break it", 400},  // 3.1.2.19
-		{"SIP/2.0 99 Low", 400},                          //
-		{"SIP/2.0 700 High", 400},                        //
-		{"SIP/2.0 2x0 OK", 400},                          //
-		{"SIP/2.0", 400},                                 //
-		{"SIP/7.0 200 OK", 400},                          // not a version that can be understood
-		{"GET / HTTP/1.1", 400},                          //
+		{"OPTIONS <sip:bob@example.com> SIP/2.0", 400},                 // RFC 4475 section 3.1.2.7
+		{"OPTIONS sip:bob@example.com; lr SIP/2.0", 400},               // 3.1.2.8
+		{"OPTIONS  sip:bob@example.com  SIP/2.0", 400},                 // 3.1.2.9
+		{"OPTIONS sip:bob@example.com SIP/2.0  ", 400},                 // 3.1.2.10
+		{" OPTIONS sip:bob@example.com SIP/2.0", 400},                  //
+		{"OPT(IONS sip:bob@example.com SIP/2.0", 400},                  // a method is a token
+		{"OPTIONS sip:bob\x00@example.com SIP/2.0", 400},               //
+		{"SIP/2.0 4294967301 better not break it", 400},                // 3.1.2.19
+		{"SIP/2.0 99 Low", 400},                                        //
+		{"SIP/2.0 700 High", 400},                                      //
+		{"SIP/2.0 2x0 OK", 400},                                        //
+		{"SIP/2.0", 400},                                               //
+		{"SIP/7.0 200 OK", 400},                                        // not a version that can be understood
+		{"GET / HTTP/1.1", 400},                                        //
 		{"OPTIONS sip:" + strings.Repeat("x", 9000) + " SIP/2.0", 414}, // section 21.4.15
 	} {
 		t.Run(c.line[:min(len(c.line), 45)], func(t *testing.T) {

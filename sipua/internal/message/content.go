@@ -20,7 +20,7 @@ func mediaType(value string) (kind string, params sip.HeaderParams) {
 	if !parseParams(rest, &params) {
 		params = nil
 	}
-	kind = asciiLower(strings.Trim(kind, " \t"))
+	kind = asciiLower(trim(kind))
 	if strings.ContainsAny(kind, " \t") {
 		major, minor, _ := strings.Cut(kind, "/")
 		kind = strings.TrimRight(major, " \t") + "/" + strings.TrimLeft(minor, " \t")
@@ -130,7 +130,7 @@ func findAlternative(parts []entity, kind string, depth int) (found []byte, prob
 // section 6).
 func (e *entity) disposition() (kind string, required bool) {
 	kind, rest, _ := strings.Cut(e.about[aboutDisposition], ";")
-	if kind = asciiLower(strings.Trim(kind, " \t")); kind == "" {
+	if kind = asciiLower(trim(kind)); kind == "" {
 		kind = "render"
 		if is, _ := mediaType(e.about[aboutType]); is == "application/sdp" {
 			kind = "session"
@@ -148,7 +148,7 @@ func (e *entity) disposition() (kind string, required bool) {
 // reader that we are not.
 func (e *entity) plain() bool {
 	for coding := range strings.SplitSeq(e.about[aboutEncoding], ",") {
-		if coding = strings.Trim(coding, " \t"); coding != "" && !strings.EqualFold(coding, "identity") {
+		if coding = trim(coding); coding != "" && !strings.EqualFold(coding, "identity") {
 			return false
 		}
 	}
@@ -227,10 +227,10 @@ func newEntity(content []byte) (e entity) {
 		var line string
 		line, rest = nextHeader(rest)
 		name, value, _ := strings.Cut(line, ":")
-		_, name = long(strings.Trim(name, " \t"))
+		_, name = long(trim(name))
 		for k, known := range aboutNames {
 			if strings.EqualFold(name, known) {
-				e.about[k] = strings.Trim(value, " \t")
+				e.about[k] = trim(value)
 			}
 		}
 	}

@@ -120,20 +120,23 @@ type read struct {
 // kept as text and noted as bad; other stands for a line that is no header at all
 // or holds a control character, which is replaced by a space.
 func parseHeaders(msg sip.Message, head string) (h read) {
+	// Most messages have none, which is quicker to find out for all lines at once.
+	lines := strings.Count(head, "\r\n")
+	suspect := strings.IndexByte(head, 0) >= 0 || strings.Count(head, "\r") != lines || strings.Count(head, "\n") != lines
 	for len(head) > 0 {
 		var line string
 		line, head = nextHeader(head)
 		if line == "" {
 			continue
 		}
-		if strings.ContainsAny(line, controls) {
+		if suspect && strings.ContainsAny(line, controls) {
 			var ok bool
 			if line, ok = spaced(line); !ok {
 				h.bad.add(other)
 			}
 		}
 		name, value, ok := strings.Cut(line, ":")
-		name, value = strings.Trim(name, " \t"), strings.Trim(value, " \t")
+		name, value = trim(name), trim(value)
 		if !ok || name == "" {
 			h.bad.add(other)
 			continue
@@ -153,6 +156,17 @@ func parseHeaders(msg sip.Message, head string) (h read) {
 	return h
 }
 
+// trim takes spaces and tabs off both ends.
+func trim(s string) string {
+	for len(s) > 0 && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	for len(s) > 0 && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
 // nextHeader cuts the first header off head and unfolds it (section 7.3.1).
 func nextHeader(head string) (line, rest string) {
 	line, rest, _ = strings.Cut(head, "\r\n")
@@ -163,7 +177,7 @@ func nextHeader(head string) (line, rest string) {
 	folded := append(make([]byte, 0, len(line)+64), strings.TrimRight(line, " \t")...)
 	for rest != "" && (rest[0] == ' ' || rest[0] == '\t') {
 		line, rest, _ = strings.Cut(rest, "\r\n")
-		if line = strings.Trim(line, " \t"); line != "" {
+		if line = trim(line); line != "" {
 			folded = append(append(folded, ' '), line...)
 		}
 	}
@@ -235,7 +249,7 @@ func (h *read) parseSingle(k kind, value string) sip.Header {
 		if i := strings.IndexByte(value, '\t'); i >= 0 && i < len(digits) {
 			digits, method = value[:i], value[i+1:]
 		}
-		method = strings.Trim(method, " \t")
+		method = trim(method)
 		n, ok := parseNumber(digits, math.MaxInt32) // section 8.1.1.5: less than 2**31
 		if ok && isToken(method) {
 			return &sip.CSeqHeader{SeqNo: uint32(n), MethodName: sip.RequestMethod(method)}
@@ -326,7 +340,7 @@ func nextValue(s string) (value, rest string, more bool) {
 		case c == '>':
 			angle = false
 		case c == ',' && !angle:
-			return strings.Trim(s[:i], " \t"), strings.Trim(s[i+1:], " \t"), true
+			return trim(s[:i]), trim(s[i+1:]), true
 		}
 	}
 	return s, "", false
@@ -339,12 +353,12 @@ func parseVia(s string) *sip.ViaHeader {
 	version, s, ok2 := strings.Cut(s, "/")
 	s = strings.TrimLeft(s, " \t")
 	space := strings.IndexAny(s, " \t")
-	if !ok1 || !ok2 || space < 0 || len(s) > maxLine {
+	if !ok1 || !ok2 || space < 0 {
 		return nil
 	}
-	h := &sip.ViaHeader{ProtocolName: strings.Trim(protocol, " \t"), ProtocolVersion: strings.Trim(version, " \t"), Transport: s[:space]}
+	h := &sip.ViaHeader{ProtocolName: trim(protocol), ProtocolVersion: trim(version), Transport: s[:space]}
 	sentBy, params, hasParams := strings.Cut(s[space:], ";")
-	if !isToken(h.ProtocolName) || !isToken(h.ProtocolVersion) || !isToken(h.Transport) || !parseSentBy(strings.Trim(sentBy, " \t"), h) {
+	if !isToken(h.ProtocolName) || !isToken(h.ProtocolVersion) || !isToken(h.Transport) || !parseSentBy(trim(sentBy), h) {
 		return nil
 	}
 	if hasParams && !parseParams(params, &h.Params) {
@@ -385,7 +399,7 @@ func parseAddress(s string, uri *sip.Uri, params *sip.HeaderParams) (name string
 		return "", parseURI(s, uri) == nil
 	}
 	name, address, rest, bracketed, ok := splitAddress(s)
-	if !ok || len(s) > maxLine || parseURI(address, uri) != nil || uri.Wildcard {
+	if !ok || parseURI(address, uri) != nil || uri.Wildcard {
 		return "", false
 	}
 	// Section 20.10: a URI with a question mark or comma must stand in brackets.
@@ -440,7 +454,7 @@ func parseRoute(s string, uri *sip.Uri) bool {
 		address, rest = s, ""
 	}
 	var dropped sip.HeaderParams // sipgo has no place for them
-	return ok && len(s) <= maxLine && parseURI(address, uri) == nil && !uri.Wildcard && (rest == "" || parseParams(rest, &dropped))
+	return ok && parseURI(address, uri) == nil && !uri.Wildcard && (rest == "" || parseParams(rest, &dropped))
 }
 
 // quotedEnd is the index behind the quoted-string that s begins with, -1 when it
@@ -461,6 +475,10 @@ func quotedEnd(s string) int {
 // sipgo puts them around again: about white space. What is given twice is kept
 // twice; the first one counts.
 func parseParams(s string, params *sip.HeaderParams) bool {
+	if s == "" {
+		return true
+	}
+	*params = make(sip.HeaderParams, 0, 1+min(strings.Count(s, ";"), 7))
 	for more := true; more; {
 		end := strings.IndexByte(s, ';')
 		if quote := strings.IndexByte(s, '"'); quote >= 0 && quote < end {
@@ -476,7 +494,7 @@ func parseParams(s string, params *sip.HeaderParams) bool {
 		if one, more = s, end >= 0; more {
 			one, s = s[:end], s[end+1:]
 		}
-		if one = strings.Trim(one, " \t"); one == "" {
+		if one = trim(one); one == "" {
 			continue
 		}
 		name, value, _ := strings.Cut(one, "=")

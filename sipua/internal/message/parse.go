@@ -18,8 +18,8 @@ import (
 // whole and 414 for the Request-URI.)
 const MaxSize = 128 << 10
 
-// maxLine bounds the start line, and each value that is taken apart: sipgo looks
-// at every parameter of a URI again for each further one.
+// maxLine bounds the start line, for which there is an answer of its own (section
+// 21.4.15).
 const maxLine = 8 << 10
 
 // ParseError says why bytes are not a SIP message that can be worked with.
@@ -184,16 +184,74 @@ func ParseURI(s string) (uri sip.Uri, err error) {
 	return uri, err
 }
 
-// parseURI lets sipgo read a URI and judges the result: sipgo takes one without a
-// host, with any port and with what ends a URI inside it.
+// parseURI lets sipgo read the scheme, user, host and port of a URI, and judges
+// them: sipgo takes a URI without a host, with any port and with what ends a URI
+// inside it. Its parameters and headers are read here.
 func parseURI(s string, uri *sip.Uri) error {
-	if len(s) > maxLine || strings.ContainsAny(s, "<> \t\"") {
-		return errors.New("a URI has no spaces, quotes or angle brackets")
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c == '<' || c == '>' || c == '"' {
+			return errors.New("a URI has no spaces, quotes or angle brackets")
+		}
 	}
-	scheme, _, _ := strings.Cut(s, ":")
-	odd := oddScheme(scheme)
+	scheme, rest, _ := strings.Cut(s, ":")
+	if !strings.EqualFold(scheme, "sip") && !strings.EqualFold(scheme, "sips") {
+		return parseOtherURI(s, scheme, rest, uri)
+	}
+	params := ""
+	host := strings.IndexByte(s, '@') + 1 // what ends the host may well stand in the user
+	if i := strings.IndexAny(s[host:], ";?"); i >= 0 {
+		s, params = s[:host+i], s[host+i:]
+	}
+	if err := sip.ParseUri(s, uri); err != nil {
+		return err
+	}
+	if !isHost(uri.Host) || uri.Port < 0 || uri.Port >= 1<<16 {
+		return errors.New("no host, or no such port")
+	}
+	params, headers, _ := strings.Cut(params, "?")
+	if !splitParams(params, ";", &uri.UriParams) || !splitParams(headers, "&", &uri.Headers) {
+		return errors.New("a parameter without a name")
+	}
+	return nil
+}
+
+// splitParams reads the parameters or headers of a URI (section 25.1), which know no
+// quotes.
+func splitParams(s, separator string, params *sip.HeaderParams) bool {
+	if s == "" {
+		return true
+	}
+	*params = make(sip.HeaderParams, 0, 1+min(strings.Count(s, separator), 7))
+	for one := range strings.SplitSeq(s, separator) {
+		if one == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(one, "=")
+		if name == "" {
+			return false
+		}
+		*params = append(*params, sip.HeaderKV{K: name, V: value})
+	}
+	return true
+}
+
+// parseOtherURI reads "*" and URIs that are not SIP's, which stay as they are. A
+// scheme may have digits and "+-." in it (section 25.1), which sipgo does not know.
+func parseOtherURI(s, scheme, rest string, uri *sip.Uri) error {
+	if s == "*" {
+		return sip.ParseUri(s, uri)
+	}
+	odd := false
+	for i := range len(scheme) {
+		if c := scheme[i] | 0x20; c < 'a' || c > 'z' {
+			odd = true
+			if c := scheme[i]; i == 0 || (c < '0' || c > '9') && c != '+' && c != '-' && c != '.' {
+				return errors.New("no scheme")
+			}
+		}
+	}
 	if odd {
-		s = "odd" + s[len(scheme):]
+		s = "odd:" + rest
 	}
 	if err := sip.ParseUri(s, uri); err != nil {
 		return err
@@ -201,43 +259,7 @@ func parseURI(s string, uri *sip.Uri) error {
 	if odd {
 		uri.Scheme = asciiLower(scheme)
 	}
-	for i := range uri.UriParams { // sipgo leaves the headers on a last parameter without value ("lr?Subject=x")
-		if name, headers, ok := strings.Cut(uri.UriParams[i].K, "?"); ok {
-			uri.UriParams[i].K = name
-			if len(uri.Headers) == 0 {
-				uri.Headers = sip.HeaderParams{{K: headers}}
-				if k, v, ok := strings.Cut(headers, "="); ok {
-					uri.Headers[0] = sip.HeaderKV{K: k, V: v}
-				}
-			}
-		}
-	}
-	switch {
-	case uri.Wildcard:
-		return nil
-	case uri.Scheme == "":
-		return errors.New("no scheme")
-	case uri.Scheme != "sip" && uri.Scheme != "sips":
-		return nil
-	case !isHost(uri.Host) || uri.Port < 0 || uri.Port >= 1<<16:
-		return errors.New("no host, or no such port")
-	}
 	return nil
-}
-
-// oddScheme: a scheme may have digits and "+-." in it (section 25.1), which sipgo does
-// not know.
-func oddScheme(s string) (odd bool) {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z':
-		case i > 0 && ('0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'):
-			odd = true
-		default:
-			return false
-		}
-	}
-	return odd
 }
 
 func isHost(s string) bool {

@@ -188,20 +188,22 @@ func ParseURI(s string) (uri sip.Uri, err error) {
 // them: sipgo takes a URI without a host, with any port and with what ends a URI
 // inside it. Its parameters and headers are read here.
 func parseURI(s string, uri *sip.Uri) error {
+	end, at := len(s), false // of the host: what ends it may well stand in the user
 	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c == '<' || c == '>' || c == '"' {
+		switch c := s[i]; {
+		case c <= ' ' || c == '<' || c == '>' || c == '"':
 			return errors.New("a URI has no spaces, quotes or angle brackets")
+		case c == '@' && !at:
+			end, at = len(s), true
+		case (c == ';' || c == '?') && end == len(s):
+			end = i
 		}
 	}
 	scheme, rest, _ := strings.Cut(s, ":")
 	if !strings.EqualFold(scheme, "sip") && !strings.EqualFold(scheme, "sips") {
 		return parseOtherURI(s, scheme, rest, uri)
 	}
-	params := ""
-	host := strings.IndexByte(s, '@') + 1 // what ends the host may well stand in the user
-	if i := strings.IndexAny(s[host:], ";?"); i >= 0 {
-		s, params = s[:host+i], s[host+i:]
-	}
+	s, params := s[:end], s[end:]
 	if err := sip.ParseUri(s, uri); err != nil {
 		return err
 	}

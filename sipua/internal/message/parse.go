@@ -180,7 +180,9 @@ func ParseURI(s string) (uri sip.Uri, err error) {
 	if err := CheckValue(s); err != nil {
 		return uri, err
 	}
-	err = parseURI(s, &uri)
+	if err = parseURI(s, &uri); err == nil && uri.Wildcard {
+		err = errors.New("an asterisk is no address")
+	}
 	return uri, err
 }
 
@@ -207,8 +209,13 @@ func parseURI(s string, uri *sip.Uri) error {
 	if err := sip.ParseUri(s, uri); err != nil {
 		return err
 	}
-	if !isHost(uri.Host) || uri.Port < 0 || uri.Port >= 1<<16 {
+	switch {
+	case !isHost(uri.Host) || uri.Port < 0 || uri.Port >= 1<<16:
 		return errors.New("no host, or no such port")
+	case at && uri.User == "":
+		return errors.New("nobody before the @")
+	case strings.IndexByte(uri.User, ':') >= 0:
+		return errors.New("more than one password") // userinfo has one colon at the most
 	}
 	params, headers, _ := strings.Cut(params, "?")
 	if !splitParams(params, ";", &uri.UriParams) || !splitParams(headers, "&", &uri.Headers) {
@@ -244,6 +251,9 @@ func parseOtherURI(s, scheme, rest string, uri *sip.Uri) error {
 		return sip.ParseUri(s, uri)
 	}
 	odd := false
+	if scheme == "" {
+		return errors.New("no scheme")
+	}
 	for i := range len(scheme) {
 		if c := scheme[i] | 0x20; c < 'a' || c > 'z' {
 			odd = true

@@ -52,7 +52,7 @@ interop: build ## calls with JsSIP, SIP.js and sipwasm itself through Kamailio
 	@go run -C examples ./interopbuild
 	@.ci/netns node wasm/npm/test/interop/run.mjs
 
-fuzz: ## look for input that breaks a parser, 30 s for each target (not part of test)
+fuzz: ## look for input that breaks a parser, 60 s for each target (not part of test)
 	@.ci/fuzz
 
 size: ## what the wasm is made of and its size; fails when it is over its budget

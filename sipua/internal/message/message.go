@@ -49,8 +49,11 @@ func CSeq(req *sip.Request, seq uint32) {
 // without quotes.
 func Param(params sip.HeaderParams, name string) (string, bool) {
 	for _, kv := range params {
-		if strings.EqualFold(strings.TrimSpace(kv.K), name) {
-			return Unquote(strings.TrimSpace(kv.V)), true
+		if strings.EqualFold(kv.K, name) {
+			if strings.ContainsAny(kv.V, " \t") && kv.V[0] != '"' {
+				return unescape(kv.V), true // parseParams has taken the quotes off
+			}
+			return Unquote(kv.V), true
 		}
 	}
 	return "", false
@@ -96,7 +99,7 @@ func Branch(msg sip.Message) string {
 func Tokens(msg sip.Message, name string) []string {
 	var all []string
 	for _, h := range msg.GetHeaders(name) {
-		for t := range strings.SplitSeq(h.Value(), ",") {
+		for _, t := range SplitQuoted(h.Value(), ",") {
 			if t = strings.TrimSpace(t); t != "" {
 				all = append(all, t)
 			}
@@ -122,13 +125,6 @@ func Seconds(msg sip.Message, name string) (int, bool) {
 	}
 	n, err := strconv.ParseUint(v, 10, 32)
 	return int(n), err == nil
-}
-
-// ContentType returns the media type of the body in lower case, without
-// parameters. A body without the header has none.
-func ContentType(msg sip.Message) string {
-	t, _, _ := strings.Cut(HeaderValue(msg, "content-type"), ";")
-	return strings.ToLower(strings.TrimSpace(t))
 }
 
 // Response makes the response to req (section 8.2.6). tag is the local tag: it
@@ -162,27 +158,6 @@ func Response(req *sip.Request, status int, reason, tag string) *sip.Response {
 func hasParam(params sip.HeaderParams, name string) bool {
 	_, ok := Param(params, name)
 	return ok
-}
-
-// ParseURI reads a URI and refuses what would not come back as it was.
-func ParseURI(s string) (uri sip.Uri, err error) {
-	defer func() {
-		if recover() != nil {
-			err = errors.New("not a URI")
-		}
-	}()
-	if err := CheckValue(s); err != nil {
-		return uri, err
-	}
-	if strings.ContainsAny(s, "<> \t\"") {
-		return uri, errors.New("a URI has no spaces, quotes or angle brackets")
-	}
-	err = sip.ParseUri(s, &uri)
-	mendParams(uri.UriParams)
-	if err == nil && !reachable(&uri) {
-		err = errors.New("no host, or no such port")
-	}
-	return uri, err
 }
 
 // CheckValue refuses text that would break out of the header or start line it

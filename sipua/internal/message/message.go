@@ -1,10 +1,13 @@
 package message
 
 import (
+	"bufio"
 	"crypto/rand"
 	"errors"
+	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/emiago/sipgo/sip"
@@ -14,12 +17,21 @@ import (
 // 8.1.1.7).
 const Magic = "z9hG4bK"
 
+// random reads ahead: in WebAssembly each read of crypto/rand is a call of the
+// browser, which took a quarter of the time of a response.
+var random = struct {
+	sync.Mutex
+	source *bufio.Reader
+}{source: bufio.NewReaderSize(rand.Reader, 512)}
+
 // NewToken returns n random lower-case letters and digits, 5 bits each, from
 // crypto/rand.
 func NewToken(n int) string {
 	const digits = "abcdefghijklmnopqrstuvwxyz234567"
 	b := make([]byte, n)
-	rand.Read(b) // never fails since Go 1.24
+	random.Lock()
+	_, _ = io.ReadFull(random.source, b) // crypto/rand never fails since Go 1.24
+	random.Unlock()
 	for i := range b {
 		b[i] = digits[b[i]&31]
 	}
@@ -33,7 +45,19 @@ func NewBranch() string { return Magic + NewToken(20) }
 func NewTag() string { return NewToken(12) }
 
 // Bytes returns msg as it goes on the wire.
-func Bytes(msg sip.Message) []byte { return []byte(msg.String()) }
+func Bytes(msg sip.Message) []byte {
+	w := make(writer, 0, 1024+len(msg.Body())) // most heads fit
+	msg.StringWrite(&w)
+	return w
+}
+
+// writer is the bytes written to it. A strings.Builder would have to be copied.
+type writer []byte
+
+func (w *writer) WriteString(s string) (int, error) {
+	*w = append(*w, s...)
+	return len(s), nil
+}
 
 // CSeq appends or replaces the CSeq header.
 func CSeq(req *sip.Request, seq uint32) {
@@ -110,8 +134,8 @@ func Tokens(msg sip.Message, name string) []string {
 
 // HeaderValue returns the value of the first header of that name.
 func HeaderValue(msg sip.Message, name string) string {
-	if hs := msg.GetHeaders(name); len(hs) > 0 {
-		return hs[0].Value()
+	if h := First(msg, name); h != nil {
+		return h.Value()
 	}
 	return ""
 }
@@ -133,7 +157,10 @@ func Seconds(msg sip.Message, name string) (int, bool) {
 func Response(req *sip.Request, status int, reason, tag string) *sip.Response {
 	res := sip.NewResponse(status, reason)
 	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} {
-		for _, h := range req.GetHeaders(name) {
+		for _, h := range req.Headers() {
+			if !is(h, name) {
+				continue
+			}
 			h = sip.HeaderClone(h)
 			if to, ok := h.(*sip.ToHeader); ok && status > 100 && tag != "" && !hasParam(to.Params, "tag") {
 				to.Params.Add("tag", tag)
@@ -143,12 +170,12 @@ func Response(req *sip.Request, status int, reason, tag string) *sip.Response {
 	}
 	// Section 12.1.1: a response that makes a dialog repeats the Record-Route.
 	if status > 100 && status < 300 {
-		for _, h := range req.GetHeaders("Record-Route") {
+		for _, h := range All(req, "Record-Route") {
 			res.AppendHeader(sip.HeaderClone(h))
 		}
 	}
 	if status == 100 {
-		for _, h := range req.GetHeaders("Timestamp") { // section 8.2.6.1
+		for _, h := range All(req, "Timestamp") { // section 8.2.6.1
 			res.AppendHeader(sip.HeaderClone(h))
 		}
 	}

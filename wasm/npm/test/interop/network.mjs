@@ -1,0 +1,49 @@
+// A network of its own for a server, so that packets to it can really be lost.
+//
+// The server runs in a second network namespace at the far end of a veth pair. Cut, that namespace has no route for
+// anything that arrives or leaves: packets vanish without a FIN, an RST or an ICMP message, and no link goes down, which
+// the browser would notice.
+
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { promisify } from "node:util";
+
+const NEAR = { device: "sip0", address: "10.77.0.1/30" };
+const FAR = { device: "sip1", host: "10.77.0.2", address: "10.77.0.2/30" };
+const environment = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+
+const ip = (...args) => promisify(execFile)("ip", args, { env: environment });
+const ipIn = (child, ...args) => promisify(execFile)("nsenter", ["--target", String(child.pid), "--net", "ip", ...args], { env: environment });
+
+/** The command line that runs a command in a namespace of its own once connect() has set that up. */
+export function enterNetwork(command) {
+  return ["unshare", "--net", "sh", "-c", 'echo entered && read -r _ && exec "$@"', "sh", ...command];
+}
+
+export class Network {
+  /** Only in a namespace of our own may devices be added: .ci/netns says when there is one. */
+  static get permitted() { return process.env.SIPWASM_NETNS === "private"; }
+
+  get host() { return FAR.host; }
+
+  /** Connects the namespace of the process, which is waiting for it, with ours. */
+  async connect(child) {
+    // "entered", or the end of a process that failed and whose complaint the caller has
+    await Promise.race([once(child.stdout, "data"), once(child, "close")]);
+    if (child.exitCode !== null) return;
+    await ip("link", "add", NEAR.device, "type", "veth", "peer", "name", FAR.device, "netns", String(child.pid));
+    await ip("addr", "add", NEAR.address, "dev", NEAR.device);
+    await ip("link", "set", NEAR.device, "up");
+    await ipIn(child, "link", "set", "lo", "up");
+    await ipIn(child, "addr", "add", FAR.address, "dev", FAR.device);
+    await ipIn(child, "link", "set", FAR.device, "up");
+    // Nothing can stand before the rule for local addresses, so it moves back.
+    await ipIn(child, "rule", "add", "pref", "10", "lookup", "local");
+    await ipIn(child, "rule", "del", "pref", "0");
+    child.stdin.write("\n");
+  }
+
+  async cut(child) { await ipIn(child, "rule", "add", "pref", "1", "blackhole"); }
+
+  async heal(child) { await ipIn(child, "rule", "del", "pref", "1"); }
+}

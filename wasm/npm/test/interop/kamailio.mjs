@@ -110,6 +110,12 @@ class Kamailio {
     rmSync(this.#run, { recursive: true, force: true });
   }
 
+  /** The link to it goes down. */
+  unplug() { return this.#network.unplug(this.#child); }
+
+  /** The link comes up again. */
+  plug() { return this.#network.plug(this.#child); }
+
   /** From now on each packet to and from it is lost. */
   cut() { return this.#network.cut(this.#child); }
 

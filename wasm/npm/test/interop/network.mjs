@@ -43,6 +43,12 @@ export class Network {
     child.stdin.write("\n");
   }
 
+  /** The link goes down, which the browser sees and tells the page. */
+  async unplug(child) { await ipIn(child, "link", "set", FAR.device, "down"); }
+
+  async plug(child) { await ipIn(child, "link", "set", FAR.device, "up"); }
+
+  /** Packets vanish, which nobody sees. */
   async cut(child) { await ipIn(child, "rule", "add", "pref", "1", "blackhole"); }
 
   async heal(child) { await ipIn(child, "rule", "del", "pref", "1"); }

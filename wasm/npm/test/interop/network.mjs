@@ -8,8 +8,8 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
 
-const NEAR = { device: "sip0", address: "10.77.0.1/30" };
-const FAR = { device: "sip1", host: "10.77.0.2", address: "10.77.0.2/30" };
+const NEAR = { device: "sip0", host: "10.77.0.1", mac: "02:00:00:00:00:01" };
+const FAR = { device: "sip1", host: "10.77.0.2", mac: "02:00:00:00:00:02" };
 const environment = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 
 const ip = (...args) => promisify(execFile)("ip", args, { env: environment });
@@ -31,15 +31,20 @@ export class Network {
     // "entered", or the end of a process that failed and whose complaint the caller has
     await Promise.race([once(child.stdout, "data"), once(child, "close")]);
     if (child.exitCode !== null) return;
-    await ip("link", "add", NEAR.device, "type", "veth", "peer", "name", FAR.device, "netns", String(child.pid));
-    await ip("addr", "add", NEAR.address, "dev", NEAR.device);
-    await ip("link", "set", NEAR.device, "up");
-    await ipIn(child, "link", "set", "lo", "up");
-    await ipIn(child, "addr", "add", FAR.address, "dev", FAR.device);
-    await ipIn(child, "link", "set", FAR.device, "up");
+    const here = ip;
+    const there = (...args) => ipIn(child, ...args);
+    await here("link", "add", NEAR.device, "address", NEAR.mac, "type", "veth",
+      "peer", "name", FAR.device, "address", FAR.mac, "netns", String(child.pid));
+    await there("link", "set", "lo", "up");
+    for (const [run, end, other] of [[here, NEAR, FAR], [there, FAR, NEAR]]) {
+      await run("addr", "add", `${end.host}/30`, "dev", end.device);
+      await run("link", "set", end.device, "up");
+      // Without ARP, whose own failures would keep a connection from being made for a moment after the link is back.
+      await run("neigh", "replace", other.host, "lladdr", other.mac, "dev", end.device, "nud", "permanent");
+    }
     // Nothing can stand before the rule for local addresses, so it moves back.
-    await ipIn(child, "rule", "add", "pref", "10", "lookup", "local");
-    await ipIn(child, "rule", "del", "pref", "0");
+    await there("rule", "add", "pref", "10", "lookup", "local");
+    await there("rule", "del", "pref", "0");
     child.stdin.write("\n");
   }
 

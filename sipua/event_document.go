@@ -136,23 +136,78 @@ func numberOr(s string, otherwise int) int {
 }
 
 // thousandths reads a decimal from 0 to 1, such as a priority or q-value, of
-// which three digits count. It is otherwise when s is none.
+// which three digits count. It is otherwise when s is none. strconv.ParseFloat
+// knows more numbers and weighs more in the page.
 func thousandths(s string, otherwise int) int {
-	f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
-	if err != nil || !(f >= 0 && f <= 1) { // NaN is neither
+	whole, fraction, _ := strings.Cut(strings.TrimSpace(s), ".")
+	n, m := digits(whole), digits((fraction + "000")[:3])
+	if n < 0 || m < 0 || n*1000+m > 1000 || len(whole) != 1 {
 		return otherwise
 	}
-	return int(f*1000 + 0.5)
+	return n*1000 + m
 }
 
-// instant reads a time (RFC 3339). It is zero when s is none: a document is not
-// useless for it.
+// digits reads decimal digits and nothing else; -1 is none.
+func digits(s string) (n int) {
+	if s == "" || len(s) > 9 {
+		return -1
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return -1
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n
+}
+
+// instant reads a time (RFC 3339) and returns it in UTC, to the second. It is
+// zero when s is none: a document is not useless for it. As with thousandths,
+// time.Parse weighs more.
 func instant(s string) time.Time {
-	t, err := time.Parse(time.RFC3339, strings.TrimSpace(s))
-	if err != nil {
+	s = strings.TrimSpace(s)
+	const shape = "0000-00-00T00:00:00"
+	if len(s) <= len(shape) {
 		return time.Time{}
 	}
-	return t
+	for i := range len(shape) {
+		if c := s[i]; shape[i] != '0' && c != shape[i] && c != shape[i]|0x20 { // T may be t
+			return time.Time{}
+		}
+	}
+	year, month, day := digits(s[:4]), digits(s[5:7]), digits(s[8:10])
+	hour, minute, second := digits(s[11:13]), digits(s[14:16]), digits(s[17:19])
+	zone := strings.TrimLeft(s[len(shape):], ".0123456789")
+	east, ok := offset(zone)
+	if !ok || year < 0 || month < 1 || month > 12 || day < 1 || uint(hour) > 23 || uint(minute) > 59 || uint(second) > 60 {
+		return time.Time{}
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	if second < 60 && t.Day() != day { // a 30th of February
+		return time.Time{}
+	}
+	return t.Add(-time.Duration(east) * time.Minute)
+}
+
+// offset reads Z or +01:00, in minutes to the east.
+func offset(zone string) (minutes int, ok bool) {
+	if zone == "Z" || zone == "z" {
+		return 0, true
+	}
+	if len(zone) != len("+00:00") || zone[3] != ':' {
+		return 0, false
+	}
+	h, m := digits(zone[1:3]), digits(zone[4:6])
+	if uint(h) > 23 || uint(m) > 59 {
+		return 0, false
+	}
+	switch zone[0] {
+	case '+':
+		return h*60 + m, true
+	case '-':
+		return -h*60 - m, true
+	}
+	return 0, false
 }
 
 // label is text for people: one line of bounded length.

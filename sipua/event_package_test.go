@@ -1,6 +1,7 @@
 package sipua
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -54,5 +55,31 @@ func TestXMLNumbers(t *testing.T) {
 	for _, s := range []string{"", "-1", "+1", "1.0", "0x1", "1_0", "1 0", "9007199254740992"} {
 		_, ok := number(s)
 		require.False(t, ok, s)
+	}
+}
+
+// Hand-written because of their size: each against the standard library.
+func TestXMLTimesAndDecimals(t *testing.T) {
+	for _, s := range []string{
+		"2001-10-27T16:49:29Z", "2001-10-27T16:49:29.123456+01:00", "2005-05-30T16:09:44-05:30", "2024-02-29T23:59:59z", " 0001-01-01T00:00:01Z ", "9999-12-31T23:59:59.9Z",
+	} {
+		want, err := time.Parse(time.RFC3339, strings.ToUpper(strings.TrimSpace(s)))
+		require.NoError(t, err)
+		require.True(t, instant(s).Equal(want.Truncate(time.Second)), s)
+		require.Equal(t, time.UTC, instant(s).Location())
+	}
+	require.Equal(t, time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC), instant("2016-12-31T23:59:60Z"), "a leap second")
+	for _, s := range []string{
+		"", "now", "2001-10-27", "2001-10-27T16:49:29", "2001-10-27 16:49:29Z", "2001-13-27T16:49:29Z", "2001-00-27T16:49:29Z", "2001-02-29T16:49:29Z", "2001-10-00T16:49:29Z",
+		"2001-10-27T24:49:29Z", "2001-10-27T16:60:29Z", "2001-10-27T16:49:61Z", "2001-10-27T16:49:29+1:00", "2001-10-27T16:49:29+24:00", "2001-10-27T16:49:29+01:60",
+		"2001-10-27T16:49:29 01:00", "2001-10-27T16:49:29+0100", "2001-10-27T-1:49:29Z", "20a1-10-27T16:49:29Z", "2001-10-27T16:49:29ZZ", "2001/10/27T16:49:29Z",
+	} {
+		require.True(t, instant(s).IsZero(), s)
+	}
+	for s, want := range map[string]int{"0": 0, "1": 1000, "0.5": 500, " 0.725 ": 725, "1.000": 1000, "0.0019": 1, "0.": 0} {
+		require.Equal(t, want, thousandths(s, -1), s)
+	}
+	for _, s := range []string{"", ".", ".5", "-0.5", "+0.5", "1.001", "2", "10", "01", "0.5x", "0.x", "0,5", "1e-1", "NaN", "0. 5"} {
+		require.Equal(t, -1, thousandths(s, -1), s)
 	}
 }

@@ -1,6 +1,7 @@
 package sipua
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,7 @@ type PresenceTuple struct {
 	Contact   string // a URI, "" when not told
 	Priority  int    // of Contact, in thousandths from 0 to 1000; the highest is preferred, 0 stands also for none (section 4.1.5)
 	Notes     []PresenceNote
-	Timestamp time.Time // of the last change, zero when not told
+	Timestamp time.Time // of the last change, in UTC, to the second; zero when not told
 }
 
 // PresencePerson is what the person is doing (RFC 4479 section 3.2). When a
@@ -38,7 +39,7 @@ type PresencePerson struct {
 	// on-the-phone, …; or the words of the person for another activity.
 	Activities []string
 	Notes      []PresenceNote
-	Timestamp  time.Time // of the last change, zero when not told
+	Timestamp  time.Time // of the last change, in UTC, to the second; zero when not told
 }
 
 // PresenceNote is text for people.
@@ -168,7 +169,7 @@ func (p Presence) PIDF() []byte {
 		if t.Contact != "" {
 			w.WriteString("<contact")
 			if t.Priority > 0 {
-				w.attr("priority", strconv.FormatFloat(float64(min(t.Priority, 1000))/1000, 'f', -1, 64))
+				w.attr("priority", decimal(min(t.Priority, 1000)))
 			}
 			w.text(t.Contact, "</contact>")
 		}
@@ -199,6 +200,14 @@ func (p Presence) PIDF() []byte {
 	return []byte(w.String())
 }
 
+// decimal writes thousandths as a decimal from 0 to 1.
+func decimal(n int) string {
+	if n == 1000 {
+		return "1"
+	}
+	return fmt.Sprintf("0.%03d", n)
+}
+
 type pidfWriter struct{ strings.Builder }
 
 func (w *pidfWriter) notes(name string, notes []PresenceNote) {
@@ -213,7 +222,9 @@ func (w *pidfWriter) notes(name string, notes []PresenceNote) {
 
 func (w *pidfWriter) timestamp(name string, t time.Time) {
 	if !t.IsZero() {
-		w.WriteString("<" + name + ">" + t.UTC().Format(time.RFC3339) + "</" + name + ">")
+		year, month, day := t.UTC().Date()
+		hour, minute, second := t.UTC().Clock()
+		fmt.Fprintf(w, "<%s>%04d-%02d-%02dT%02d:%02d:%02dZ</%s>", name, year, int(month), day, hour, minute, second, name)
 	}
 }
 

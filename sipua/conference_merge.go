@@ -107,21 +107,21 @@ func (r rowsOf) find(key string) (i int, ok bool) {
 }
 
 // mergeUsers applies the users of a document to the known ones, which stay as
-// they are: a result that was given away does not change.
+// they are: a result that was given away does not change. It goes by pointers
+// because a copy of a large struct is a lot of code in WebAssembly.
 func mergeUsers(known, changed []ConferenceUser) []ConferenceUser {
 	merged := append([]ConferenceUser(nil), known...)
 	row, seen := make(rowsOf), make(map[int]bool)
-	for i, u := range merged {
-		row[u.Entity] = i
+	for i := range merged {
+		row[merged[i].Entity] = i
 	}
-	gone := 0
-	for _, u := range changed {
+	for j := range changed {
+		u := &changed[j]
 		i, ok := row.find(u.Entity)
 		if u.State == DocumentDeleted {
 			if ok {
 				merged[i].State = DocumentDeleted
 				delete(row, u.Entity)
-				gone++
 			}
 			continue
 		}
@@ -130,30 +130,28 @@ func mergeUsers(known, changed []ConferenceUser) []ConferenceUser {
 			row[u.Entity] = i
 			merged = append(merged, ConferenceUser{Entity: u.Entity})
 		}
-		switch old := merged[i]; {
+		one := &merged[i]
+		known := one.Endpoints
+		switch {
 		case seen[i]: // some servers list a user once for each device
-			old.Endpoints = append(old.Endpoints, mergeEndpoints(nil, u.Endpoints)...)
-			u = old
+			one.Endpoints = append(known, mergeEndpoints(nil, u.Endpoints)...)
 		case u.State == DocumentPartial:
-			replace(&old.DisplayText, u.DisplayText)
+			replace(&one.DisplayText, u.DisplayText)
 			if u.Roles != nil {
-				old.Roles = u.Roles
+				one.Roles = u.Roles
 			}
-			old.Endpoints = mergeEndpoints(old.Endpoints, u.Endpoints)
-			u = old
+			one.Endpoints = mergeEndpoints(known, u.Endpoints)
 		default:
-			u.Endpoints = mergeEndpoints(nil, u.Endpoints)
+			*one = *u
+			one.Endpoints = mergeEndpoints(nil, u.Endpoints)
 		}
-		u.State = DocumentFull
-		merged[i], seen[i] = u, true
-	}
-	if gone == 0 {
-		return merged
+		one.State = DocumentFull
+		seen[i] = true
 	}
 	left := merged[:0]
-	for _, u := range merged {
-		if u.State != DocumentDeleted {
-			left = append(left, u)
+	for i := range merged {
+		if merged[i].State != DocumentDeleted {
+			left = append(left, merged[i])
 		}
 	}
 	return left
@@ -163,17 +161,16 @@ func mergeUsers(known, changed []ConferenceUser) []ConferenceUser {
 func mergeEndpoints(known, changed []ConferenceEndpoint) []ConferenceEndpoint {
 	merged := append([]ConferenceEndpoint(nil), known...)
 	row, seen := make(rowsOf), make(map[int]bool)
-	for i, p := range merged {
-		row[p.Entity] = i
+	for i := range merged {
+		row[merged[i].Entity] = i
 	}
-	gone := 0
-	for _, p := range changed {
+	for j := range changed {
+		p := &changed[j]
 		i, ok := row.find(p.Entity)
 		if p.State == DocumentDeleted {
 			if ok {
 				merged[i].State = DocumentDeleted
 				delete(row, p.Entity)
-				gone++
 			}
 			continue
 		}
@@ -182,30 +179,28 @@ func mergeEndpoints(known, changed []ConferenceEndpoint) []ConferenceEndpoint {
 			row[p.Entity] = i
 			merged = append(merged, ConferenceEndpoint{Entity: p.Entity})
 		}
-		switch old := merged[i]; {
+		one := &merged[i]
+		known := one.Media
+		switch {
 		case seen[i]: // twice in one document, which is not allowed
-			old.Media = append(old.Media, p.Media...)
-			p = old
+			one.Media = append(known, p.Media...)
 		case p.State == DocumentPartial:
-			replace(&old.DisplayText, p.DisplayText)
-			replace(&old.Status, p.Status)
-			replace(&old.JoiningMethod, p.JoiningMethod)
-			replace(&old.DisconnectionMethod, p.DisconnectionMethod)
-			old.Media = mergeMedia(old.Media, p.Media)
-			p = old
+			replace(&one.DisplayText, p.DisplayText)
+			replace(&one.Status, p.Status)
+			replace(&one.JoiningMethod, p.JoiningMethod)
+			replace(&one.DisconnectionMethod, p.DisconnectionMethod)
+			one.Media = mergeMedia(known, p.Media)
 		default:
-			p.Media = mergeMedia(nil, p.Media)
+			*one = *p
+			one.Media = mergeMedia(nil, p.Media)
 		}
-		p.State = DocumentFull
-		merged[i], seen[i] = p, true
-	}
-	if gone == 0 {
-		return merged
+		one.State = DocumentFull
+		seen[i] = true
 	}
 	left := merged[:0]
-	for _, p := range merged {
-		if p.State != DocumentDeleted {
-			left = append(left, p)
+	for i := range merged {
+		if merged[i].State != DocumentDeleted {
+			left = append(left, merged[i])
 		}
 	}
 	return left
@@ -215,17 +210,18 @@ func mergeEndpoints(known, changed []ConferenceEndpoint) []ConferenceEndpoint {
 func mergeMedia(known, changed []ConferenceMedia) []ConferenceMedia {
 	merged := append([]ConferenceMedia(nil), known...)
 	row := make(rowsOf)
-	for i, m := range merged {
-		row[m.ID] = i
+	for i := range merged {
+		row[merged[i].ID] = i
 	}
-	for _, m := range changed {
-		i, ok := row.find(m.ID)
+	for j := range changed {
+		id := changed[j].ID
+		i, ok := row.find(id)
 		if !ok {
-			i = len(merged)
-			row[m.ID] = i
-			merged = append(merged, m)
+			row[id] = len(merged)
+			merged = append(merged, changed[j])
+			continue
 		}
-		merged[i] = m
+		merged[i] = changed[j]
 	}
 	return merged
 }

@@ -124,7 +124,8 @@ const (
 // about.
 func (d DialogInfo) Lamp() Lamp {
 	lamp := LampIdle
-	for _, one := range d.Dialogs {
+	for i := range d.Dialogs {
+		one := &d.Dialogs[i]
 		switch one.State {
 		case "confirmed":
 			lamp = LampBusy
@@ -158,19 +159,22 @@ func (d DialogInfo) Merge(previous DialogInfo) (DialogInfo, DocumentUpdate) {
 	}
 	merged.Dialogs = nil
 	row := make(map[string]int)
-	for _, old := range previous.Dialogs {
-		if old.State != "terminated" {
-			row[old.ID] = len(merged.Dialogs)
-			merged.Dialogs = append(merged.Dialogs, old)
+	put := func(one *DialogState) {
+		i, ok := row[one.ID]
+		if !ok {
+			i = len(merged.Dialogs)
+			row[one.ID] = i
+			merged.Dialogs = append(merged.Dialogs, DialogState{})
+		}
+		merged.Dialogs[i] = *one
+	}
+	for i := range previous.Dialogs {
+		if old := &previous.Dialogs[i]; old.State != "terminated" {
+			put(old)
 		}
 	}
-	for _, one := range d.Dialogs {
-		if i, ok := row[one.ID]; ok {
-			merged.Dialogs[i] = one
-			continue
-		}
-		row[one.ID] = len(merged.Dialogs)
-		merged.Dialogs = append(merged.Dialogs, one)
+	for i := range d.Dialogs {
+		put(&d.Dialogs[i])
 	}
 	if len(merged.Dialogs) > maxRows {
 		return previous, DocumentGap

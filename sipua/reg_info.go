@@ -154,19 +154,22 @@ func (r RegistrationInfo) Merge(previous RegistrationInfo) (RegistrationInfo, Do
 // terminated are dropped first.
 func mergeContacts(known, changed []RegistrationContact) (merged []RegistrationContact) {
 	row := make(map[string]int)
-	for _, old := range known {
-		if old.State != "terminated" {
-			row[old.ID] = len(merged)
-			merged = append(merged, old)
+	put := func(one *RegistrationContact) {
+		i, ok := row[one.ID]
+		if !ok {
+			i = len(merged)
+			row[one.ID] = i
+			merged = append(merged, RegistrationContact{})
+		}
+		merged[i] = *one
+	}
+	for i := range known {
+		if old := &known[i]; old.State != "terminated" {
+			put(old)
 		}
 	}
-	for _, one := range changed {
-		if i, ok := row[one.ID]; ok {
-			merged[i] = one
-			continue
-		}
-		row[one.ID] = len(merged)
-		merged = append(merged, one)
+	for i := range changed {
+		put(&changed[i])
 	}
 	return merged
 }

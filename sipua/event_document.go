@@ -67,9 +67,6 @@ func updateOf(state DocumentState, version int, before DocumentState, beforeVers
 	return DocumentGap
 }
 
-// Param is a parameter of a Contact header field as a document repeats it.
-type Param struct{ Name, Value string }
-
 // excerpt quotes a piece of a body in an error.
 func excerpt(s string) string { return strconv.Quote(clean(s, 60)) }
 

@@ -57,6 +57,9 @@ func (x *exchange) send(req *sip.Request) {
 	if req.ContentLength() == nil {
 		req.SetBody(req.Body())
 	}
+	if x.tx == nil {
+		x.ua.auth.apply(&x.auth, req)
+	}
 	x.tx = x.ua.layer.Request(req, x.receive)
 }
 
@@ -67,7 +70,7 @@ func (x *exchange) receive(res *sip.Response, err error) {
 	case res.StatusCode == sip.StatusUnauthorized || res.StatusCode == sip.StatusProxyAuthRequired:
 		x.challenged(res)
 	default:
-		x.handler(res, nil)
+		x.deliver(res)
 	}
 }
 
@@ -82,28 +85,23 @@ func transactionError(err error) error {
 // challenged answers a challenge (section 22.2 and 22.3) with the same request,
 // a new transaction and the next sequence number.
 func (x *exchange) challenged(res *sip.Response) {
-	headers, err := x.auth.answer(x.ua.credentials(), x.tx.Request, res)
-	if err != nil {
-		x.handler(nil, err)
-		return
-	}
-	req := x.tx.Request.Clone()
-	seq, ok := req.CSeq().SeqNo+1, true
-	if x.next != nil {
-		if seq, ok = x.next(req); !ok {
-			x.handler(res, nil)
+	x.ua.auth.challenged(&x.auth, x.tx.Request, res, func(err error) {
+		if err != nil {
+			x.handler(nil, err)
 			return
 		}
-	}
-	for _, h := range headers {
-		for req.RemoveHeader(h.Name()) {
+		req := x.tx.Request.Clone()
+		seq, ok := req.CSeq().SeqNo+1, true
+		if x.next != nil {
+			if seq, ok = x.next(req); !ok {
+				x.handler(res, nil)
+				return
+			}
 		}
-	}
-	for _, h := range headers {
-		req.AppendHeader(h)
-	}
-	message.CSeq(req, seq)
-	x.send(req)
+		x.ua.auth.put(&x.auth, req)
+		message.CSeq(req, seq)
+		x.send(req)
+	})
 }
 
 // rejected makes the error of a final response that is not a 2xx.

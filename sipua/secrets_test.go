@@ -17,7 +17,7 @@ import (
 func TestSecrets(t *testing.T) {
 	sum := md5.Sum([]byte("1001:r:secret"))
 	ha1 := hex.EncodeToString(sum[:])
-	for name, cred := range map[string]sipua.Credentials{"password": {Password: "secret"}, "HA1": {HA1: ha1}} {
+	for name, cred := range map[string]sipua.Credentials{"password": {Password: "secret"}, "HA1": {HA1: []sipua.HA1{{Hash: ha1}}}} {
 		for status, names := range map[int][2]string{401: {"WWW-Authenticate", "Authorization"}, 407: {"Proxy-Authenticate", "Proxy-Authorization"}} {
 			t.Run(fmt.Sprint(name, " ", status), func(t *testing.T) {
 				play(t, func(w *world) {
@@ -48,9 +48,10 @@ func TestSecrets(t *testing.T) {
 					w.Respond(req, status, "Who", challenge)
 					req = w.ExpectRequest(w.T, "REGISTER")
 					take(value(req, names[1]))
-					w.Respond(req, 200, "OK", req.Contact(), h("Authentication-Info", `rspauth="5ec4e7", nextnonce="ne47", qop=auth`))
+					proof := rspauth(w, value(req, names[1]), "secret", "")
+					w.Respond(req, 200, "OK", req.Contact(), h(strings.Replace(names[1], "orization", "entication-Info", 1), `rspauth="`+proof+`", nextnonce="ne47", qop=auth`))
 					require.NoError(w, done())
-					secrets = append(secrets, "5ec4e7")
+					secrets = append(secrets, proof)
 
 					call := w.callOut()
 					invite := w.ExpectRequest(w.T, "INVITE")
@@ -74,6 +75,7 @@ func TestSecrets(t *testing.T) {
 
 					done = begin(func() error { return w.ua.Register(w.Context()) })
 					req = w.ExpectRequest(w.T, "REGISTER")
+					require.Empty(w, values(req, names[1]), "what has just been refused is not sent")
 					w.Respond(req, status, "Who", challenge)
 					req = w.ExpectRequest(w.T, "REGISTER")
 					take(value(req, names[1]))
@@ -125,7 +127,7 @@ func TestSecretsInConfigErrors(t *testing.T) {
 		require.ErrorIs(t, err, sipua.ErrInvalidArgument)
 		require.NotContains(t, err.Error(), "hunter2")
 	}
-	_, err := sipua.New(sipua.Config{URI: "sip:1001@example.com", Servers: []sipua.Server{{URL: "wss://example.com"}}, Credentials: sipua.Credentials{Password: "hunter2", HA1: "hunter2"}})
+	_, err := sipua.New(sipua.Config{URI: "sip:1001@example.com", Servers: []sipua.Server{{URL: "wss://example.com"}}, Credentials: sipua.Credentials{Password: "hunter2", HA1: []sipua.HA1{{Hash: "hunter2"}}}})
 	require.ErrorIs(t, err, sipua.ErrInvalidArgument)
 	require.NotContains(t, err.Error(), "hunter2")
 }

@@ -19,12 +19,8 @@ import (
 // takes calls. Its methods may be called from any goroutine, event listeners
 // included.
 type UserAgent struct {
-	cfg Config // without the secrets
-	aor sip.Uri
-	// credentials returns the secrets. In a function they cannot be printed with
-	// the user agent by accident.
-	credentials func() Credentials
-
+	cfg    Config // without the secrets
+	aor    sip.Uri
 	ctx    context.Context // ends with Close: dialling and media stop
 	cancel context.CancelFunc
 
@@ -35,6 +31,7 @@ type UserAgent struct {
 	tracing   atomic.Int32 // number of Trace listeners
 
 	// Owned by the owner goroutine.
+	auth         *authentication
 	flow         flow
 	layer        *transaction.Layer
 	registration registration
@@ -60,9 +57,8 @@ func New(cfg Config) (*UserAgent, error) {
 		owner: newQueue(), events: newQueue(),
 		dialogs: map[dialog.ID]*Call{}, timers: map[*timer]bool{},
 	}
-	secrets := cfg.Credentials
-	ua.credentials = func() Credentials { return secrets }
-	ua.cfg.Credentials = Credentials{Username: secrets.Username}
+	ua.auth = newAuthentication(ua, cfg.Credentials)
+	ua.cfg.Credentials = Credentials{Username: cfg.Credentials.Username} // what is printed has no secret
 	ua.ctx, ua.cancel = context.WithCancel(context.Background())
 	ua.layer = transaction.New(transaction.Config{
 		Send:      ua.send,

@@ -231,8 +231,8 @@ func (a *authentication) demands(q *authenticator, req *sip.Request, res *sip.Re
 			s := spaceOf(name == "Proxy-Authenticate", realm, req)
 			i := slices.IndexFunc(list, func(d *demand) bool { return d.space == s })
 			if i < 0 {
-				if q.find(s) == nil && len(q.answers)+len(list) >= maxSessions {
-					continue
+				if q.find(s) == nil && q.challenges()+len(list) >= maxSessions {
+					continue // no request passes so many
 				}
 				i = len(list)
 				list = append(list, &demand{space: s, ask: Challenge{Scheme: scheme, Realm: clean(realm, 200), Proxy: s.proxy, Host: hostOf(req.Recipient)}})
@@ -271,6 +271,16 @@ func (q *authenticator) find(s space) *answer {
 		}
 	}
 	return nil
+}
+
+// challenges counts the protection spaces that have asked this very request.
+func (q *authenticator) challenges() (n int) {
+	for _, w := range q.answers {
+		if w.standing != preemptive {
+			n++
+		}
+	}
+	return n
 }
 
 // round is the answer to one response with challenges. It may have to wait for

@@ -16,6 +16,8 @@ import (
 
 var digestParam = regexp.MustCompile(`(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^",\s]+))`)
 
+var quotedPair = regexp.MustCompile(`\\(.)`)
+
 // digestParams reads a credentials header, as a server would.
 func digestParams(t testing.TB, value string) map[string]string {
 	t.Helper()
@@ -24,7 +26,7 @@ func digestParams(t testing.TB, value string) map[string]string {
 	p := map[string]string{}
 	for _, m := range digestParam.FindAllStringSubmatch(rest, -1) {
 		require.NotContains(t, p, m[1], "a parameter comes once")
-		p[m[1]] = m[2] + m[3]
+		p[m[1]] = quotedPair.ReplaceAllString(m[2], "$1") + m[3]
 	}
 	return p
 }

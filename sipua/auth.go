@@ -80,14 +80,14 @@ type outcome struct {
 //
 //	            challenge            stale
 //	unasked     begin → answered     begin → answered
-//	preemptive  begin → answered     renewed → answered
+//	preemptive  begin → answered     begin → answered
 //	answered    another → retried    renewed → answered
 //	retried     refused              renewed → retried
 //
 // Any other response but 100 and 403 means that what was sent was taken (proven).
 var outcomes = [...][2]outcome{
 	unasked:    {{answered, begin}, {answered, begin}},
-	preemptive: {{answered, begin}, {answered, renewed}},
+	preemptive: {{answered, begin}, {answered, begin}},
 	answered:   {{retried, another}, {answered, renewed}},
 	retried:    {{retried, refused}, {retried, renewed}},
 }
@@ -218,7 +218,7 @@ func (a *authentication) demands(q *authenticator, req *sip.Request, res *sip.Re
 			var c digest.Challenge
 			switch {
 			case err == nil && !a.ua.secure():
-				err = errors.New("the server asks for an access token, which is sent over wss:// only (RFC 8898 section 5): name the server with wss:// in Config.Servers")
+				err = errors.New("the server asks for an access token, which is sent over wss:// only (RFC 8898 section 2.1.2): name the server with wss:// in Config.Servers")
 			case errors.Is(err, digest.ErrScheme):
 				if c, err = digest.ParseChallenge(h.Value()); err == nil {
 					realm, scheme, err = c.Realm, "Digest", a.allowed(c)

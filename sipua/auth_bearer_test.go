@@ -83,7 +83,7 @@ func TestTokenRefreshed(t *testing.T) {
 	})
 }
 
-// RFC 8898 section 5: over TLS, or inside this machine.
+// RFC 8898 section 2.1.2: over TLS, or inside this machine.
 func TestTokenOverWhat(t *testing.T) {
 	for url, sent := range map[string]bool{
 		"wss://example.com/ws": true, "wss://192.0.2.1:5063": true,

@@ -153,9 +153,10 @@ type Challenge struct {
 	// Retry: the server refused the last result. It was wrong or is no longer good.
 	Retry bool
 
-	// Of a Bearer challenge (RFC 8898 section 3): what was wrong with the last token,
+	// Of a Bearer challenge (RFC 8898 section 4): what was wrong with the last token,
 	// such as "invalid_token", what the token must allow, and the URL of the server
-	// that issues it, to be compared with those that are trusted.
+	// that issues it. Compare that with those that you trust before you ask it for
+	// anything (section 2.1.1).
 	Error       string
 	Scope       string
 	AuthzServer string

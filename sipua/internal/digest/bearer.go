@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Bearer is a challenge that asks for an access token (RFC 8898 section 3).
+// Bearer is a challenge that asks for an access token (RFC 8898 section 4).
 type Bearer struct {
 	Realm       string
 	Scope       string // what the token must allow

@@ -110,6 +110,7 @@ func TestWhatStays(t *testing.T) {
 		`WWW-Authenticate: Digest realm="r", nonce="n"` + "\r\n":                                      `WWW-Authenticate: Digest realm="r", nonce="n"` + "\r\n",
 		`Authorization: Digest realm="response", nonce="response=x, y"` + "\r\n":                      `Authorization: Digest realm="response", nonce="response=x, y"` + "\r\n",
 		`Authentication-Info: nextnonce="n", qop=auth, rspauth="x", cnonce="y", nc=00000001` + "\r\n": `Authentication-Info: nextnonce="n", qop=auth, rspauth="[hidden]", cnonce="[hidden]", nc=00000001` + "\r\n",
+		"Authorization: Digest username*=UTF-8''J%C3%A4s, response=\"x\"\r\n":                         "Authorization: Digest username*=UTF-8''J%C3%A4s, response=\"[hidden]\"\r\n",
 		"Authorization: Bearer x\r\n":                                                                 "Authorization: Bearer [hidden]\r\n",
 		"INVITE sip:bob:x@example.com SIP/2.0\r\n":                                                    "INVITE sip:bob:[hidden]@example.com SIP/2.0\r\n",
 		"Contact: <sip:example.com:5060>, <sip:bob@example.com:5061>\r\n":                             "Contact: <sip:example.com:5060>, <sip:bob@example.com:5061>\r\n",

@@ -20,9 +20,6 @@ import (
 type UserAgent struct {
 	cfg Config // without the secrets
 	aor sip.Uri
-	// credentials returns the secrets. In a function they cannot be printed with
-	// the user agent by accident.
-	credentials func() Credentials
 
 	host string // of our Via and Contact: RFC 7118 section 5, an ".invalid" name
 	user string // of our Contact
@@ -37,6 +34,7 @@ type UserAgent struct {
 	tracing   atomic.Int32 // number of Trace listeners
 
 	// Owned by the owner goroutine.
+	auth         *authentication
 	links        []*link     // at least one
 	connected    bool        // Connect was called: a connection is wanted
 	unsent       []*exchange // requests that wait for the next flow
@@ -64,9 +62,8 @@ func New(cfg Config) (*UserAgent, error) {
 		dialogs: map[dialog.ID]*Call{}, timers: map[*timer]bool{},
 		host: message.NewToken(12) + ".invalid", user: message.NewToken(8),
 	}
-	secrets := cfg.Credentials
-	ua.credentials = func() Credentials { return secrets }
-	ua.cfg.Credentials = Credentials{Username: secrets.Username}
+	ua.auth = newAuthentication(ua, cfg.Credentials)
+	ua.cfg.Credentials = Credentials{Username: cfg.Credentials.Username} // what is printed has no secret
 	ua.ctx, ua.cancel = context.WithCancel(context.Background())
 	for number := 1; number <= ua.cfg.Flows; number++ {
 		ua.links = append(ua.links, ua.newLink(number))

@@ -402,11 +402,11 @@ func (f *Flow) Rest() {
 
 // Close ends the flow at once. Those who wait are told err. Connect opens it again.
 func (f *Flow) Close(err error) {
-	f.cancelDial()
-	f.stopWait()
 	if f.conn != nil {
 		f.drop(nil)
 	}
+	f.cancelDial() // also what OnLost has begun
+	f.stopWait()
 	f.state = Idle
 	f.settle(err)
 }

@@ -206,6 +206,8 @@ func TestServerEdgeProxy(t *testing.T) {
 	s.Flows("1002")[0].Drop(1006)
 	a.write(inDialog("BYE"))
 	a.expectResponse(430)
+	a.request("OPTIONS", b.contact(), b.contact(), callerRoutes...) // nor outside of it
+	a.expectResponse(430)
 	again.nothingMore()
 }
 

@@ -172,6 +172,9 @@ func TestServerEdgeProxy(t *testing.T) {
 	require.Len(t, path, 1)
 	assert.Regexp(t, `^<sip:\w+@127\.0\.0\.1:\d+;transport=ws;lr;ob>$`, path[0])
 	a.outbound(instanceA, "1")
+	b.request("MESSAGE", "sip:1001@example.com", "sip:1001@example.com", "Route: "+path[0]) // its own flow is the way out
+	a.respond(a.expectRequest("MESSAGE"), 200, "OK", "a")
+	b.expectResponse(200)
 
 	a.request("INVITE", "sip:1002@example.com", "sip:1002@example.com")
 	a.expectResponse(100)

@@ -1,3 +1,7 @@
+//go:build !js
+
+// The server of the kit needs sockets, which a browser does not have.
+
 package sipua_test
 
 import (

@@ -180,6 +180,7 @@ func (ua *UserAgent) lost(conn Conn, err error) {
 	ua.emit(Disconnected{Server: f.server, Code: code, Reason: reason, Err: lost})
 	ua.layer.FlowLost(lost)
 	ua.registration.flowLost(lost)
+	ua.subscriptions.flowLost(lost)
 }
 
 func (f *flow) close(ua *UserAgent, err error) {

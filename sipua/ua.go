@@ -35,14 +35,15 @@ type UserAgent struct {
 	tracing   atomic.Int32 // number of Trace listeners
 
 	// Owned by the owner goroutine.
-	flow         flow
-	layer        *transaction.Layer
-	registration registration
-	calls        []*Call
-	dialogs      map[dialog.ID]*Call
-	closed       bool
-	timers       map[*timer]bool
-	dropped      int // events since one was last delivered in full
+	flow          flow
+	layer         *transaction.Layer
+	registration  registration
+	calls         []*Call
+	subscriptions subscriptions
+	dialogs       map[dialog.ID]*Call
+	closed        bool
+	timers        map[*timer]bool
+	dropped       int // events since one was last delivered in full
 
 	callList atomic.Pointer[[]*Call] // what Calls returns: a copy of calls
 }
@@ -176,7 +177,7 @@ func (ua *UserAgent) publishCalls() {
 	ua.callList.Store(&list)
 }
 
-// Shutdown ends every call, unregisters and closes. Nothing is left at the
+// Shutdown ends every call, subscription and publication, unregisters and closes. Nothing is left at the
 // server when it returns nil. When ctx ends first the rest is dropped as by
 // Close, and the error says so.
 func (ua *UserAgent) Shutdown(ctx context.Context) error {
@@ -185,6 +186,7 @@ func (ua *UserAgent) Shutdown(ctx context.Context) error {
 		wg.Go(func() { _ = c.Hangup(ctx) }) // a call that is over already is no failure
 	}
 	wg.Wait()
+	ua.endSubscriptions(ctx)
 	err := ua.Unregister(ctx)
 	if errors.Is(err, ErrClosed) {
 		err = nil
@@ -214,6 +216,7 @@ func (ua *UserAgent) teardown() {
 		c.abandon(err)
 	}
 	ua.registration.close(err)
+	ua.subscriptions.close(err)
 	ua.flow.close(ua, err)
 	ua.layer.FlowLost(err)
 	for t := range ua.timers {

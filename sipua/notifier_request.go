@@ -85,20 +85,18 @@ func (n *Notifier) receiveSubscribe(req *sip.Request, tx *transaction.Server) {
 		ua.badEvent(tx) // section 4.5.2: no second usage in a dialog
 		return
 	}
-	if n.state == SubscriptionRequested {
-		ua.respond(tx, sip.StatusInternalServerError, "Server Internal Error", sip.NewHeader("Retry-After", "10"))
-		return
-	}
 	asked, ok := ua.lifetimeAsked(req, tx)
 	if !ok {
 		return
 	}
 	n.dialog.Refresh(req)
+	in := notifierRefresh
 	if asked == 0 {
-		n.handle(notifierLeave, &notifierEvent{tx: tx})
-		return
+		in = notifierLeave
 	}
-	n.handle(notifierRefresh, &notifierEvent{tx: tx, asked: asked})
+	if !n.handle(in, &notifierEvent{tx: tx, asked: asked}) { // not accepted yet: nobody can know our tag
+		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")
+	}
 }
 
 // accepted sends the 200 (section 4.2.1.1).

@@ -16,7 +16,7 @@ import (
 type MessageOptions struct {
 	// ContentType of Body. Default "text/plain;charset=utf-8".
 	ContentType string
-	// Body has up to 64 KiB. The 1300 bytes of RFC 3428 section 8 do not apply: a
+	// Body has up to 60 KiB. The 1300 bytes of RFC 3428 section 8 do not apply: a
 	// WebSocket is a reliable transport with congestion control. What stands
 	// behind the server may have limits of its own, and answers 513 or 413.
 	Body []byte

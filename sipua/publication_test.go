@@ -95,7 +95,7 @@ func TestPublishArguments(t *testing.T) {
 			"type breaks":  func(o *sipua.PublishOptions) { o.ContentType = "a/b\r\nX: y" },
 			"negative":     func(o *sipua.PublishOptions) { o.Expires = -1 },
 			"target":       func(o *sipua.PublishOptions) { o.Target = "@" },
-			"body too big": func(o *sipua.PublishOptions) { o.Body = make([]byte, 64<<10+1) },
+			"body too big": func(o *sipua.PublishOptions) { o.Body = make([]byte, 60<<10+1) },
 		} {
 			o := here
 			f(&o)

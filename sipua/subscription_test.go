@@ -198,7 +198,7 @@ func TestSubscribeArguments(t *testing.T) {
 			"expires too long": func(o *sipua.SubscribeOptions) { o.Expires = 25 * time.Hour },
 			"header":           func(o *sipua.SubscribeOptions) { o.Headers = []sipua.Header{{Name: "Event", Value: "x"}} },
 			"body, no type":    func(o *sipua.SubscribeOptions) { o.Body = []byte("x") },
-			"body too large":   func(o *sipua.SubscribeOptions) { o.ContentType, o.Body = "a/b", make([]byte, 64<<10+1) },
+			"body too large":   func(o *sipua.SubscribeOptions) { o.ContentType, o.Body = "a/b", make([]byte, 60<<10+1) },
 		} {
 			o := sipua.SubscribeOptions{Event: "presence"}
 			f(&o)

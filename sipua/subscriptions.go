@@ -225,8 +225,9 @@ func bareType(s string) string {
 	return strings.ToLower(strings.TrimSpace(s))
 }
 
-// maxBody bounds the bodies that we send.
-const maxBody = 64 << 10
+// maxBody bounds the bodies that we send: what the parsers of our kind read in one
+// message is 64 KiB with the headers.
+const maxBody = 60 << 10
 
 // checkBody judges the application's content.
 func checkBody(contentType string, body []byte) error {

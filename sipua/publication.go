@@ -88,10 +88,6 @@ const (
 	publicationEnded
 )
 
-func (s publicationState) String() string {
-	return [...]string{"new", "sending", "published", "refreshing", "waiting", "removing", "ended"}[s]
-}
-
 // Publish gives a state of ours to the compositor and returns when that has
 // accepted it. Errors: CodeInvalidArgument, CodeRejected with the status (489:
 // it does not know the package), CodeUnauthorized, CodeTimeout,
@@ -200,9 +196,6 @@ func (p *Publication) remove(done func(error)) {
 
 // refresh prolongs it (section 4.3): no body. What has run out is published anew.
 func (p *Publication) refresh() {
-	if p.state != publicationPublished && p.state != publicationWaiting {
-		return // a verb's PUBLISH is under way, which prolongs it too
-	}
 	if !time.Now().Before(p.until) {
 		p.etag = ""
 	}

@@ -477,6 +477,20 @@ func TestSubscriptionRefreshFails(t *testing.T) {
 	})
 }
 
+// A lifetime too short for a refresh to fail in.
+func TestSubscriptionRunsOut(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.subscribe()
+		w.Respond(k.req, 200, "OK", h("Contact", peerContact), h("Expires", "20"))
+		k.notify("active;expires=20", "")
+		k.Timeout = 18 * time.Second
+		k.next(true)
+		time.Sleep(11 * time.Second)
+		typed(w, k.over().Err, sipua.CodeTimeout, 0)
+		w.ExpectNothing(w.T, time.Hour)
+	})
+}
+
 // A refresh joins the one under way.
 func TestRefreshJoins(t *testing.T) {
 	play(t, func(w *world) {
@@ -616,6 +630,28 @@ func TestSubscriptionRecovers(t *testing.T) {
 		k.Send(k.ok)
 		k.notify("active", "")
 		require.NoError(w, k.s.Active(w.Context()))
+	})
+	play(t, func(w *world) { // a NOTIFY that finds us first
+		k := w.watching()
+		w.Drop(1006, "")
+		synctest.Wait()
+		w.connect()
+		k.notify("active;expires=500", "")
+		require.Equal(w, sipua.SubscriptionActive, k.s.State())
+		w.ua.RecoverSubscriptions()
+		w.ExpectNothing(w.T, time.Second)
+		w.Timeout = 436 * time.Second
+		k.next(true)
+	})
+	play(t, func(w *world) { // nor does it end because the server is not back yet
+		k := w.watching()
+		w.Drop(1006, "")
+		synctest.Wait()
+		w.Refuse(errors.New("down"))
+		require.ErrorIs(w, k.s.Refresh(w.Context()), sipua.ErrConnectionFailed)
+		require.Equal(w, sipua.SubscriptionWaiting, k.s.State())
+		w.ua.RecoverSubscriptions()
+		k.next(true)
 	})
 	play(t, func(w *world) { // nothing is sent out of turn
 		k := w.watching()

@@ -137,6 +137,7 @@ func TestTerminatedReasons(t *testing.T) {
 				if want == never {
 					end := k.over()
 					typed(w, end.Err, sipua.CodeRejected, 0)
+					require.Zero(w, end.RetryAfter)
 					reason, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(state, "terminated"), ";reason="), ";")
 					require.Equal(w, reason, end.Reason)
 					require.Equal(w, []string{`notified presence "<last/>"`, "terminated 0s"}, w.told()[:2])
@@ -205,6 +206,27 @@ func TestResubscribeFails(t *testing.T) {
 			synctest.Wait()
 		}
 		typed(w, k.over().Err, sipua.CodeRejected, 500)
+	})
+	play(t, func(w *world) { // a flow that comes back does not shorten the wait
+		k := w.watching()
+		k.notify("terminated;reason=giveup;retry-after=3600", "")
+		w.Drop(1006, "")
+		synctest.Wait()
+		w.ua.RecoverSubscriptions()
+		w.ExpectNothing(w.T, 59*time.Minute)
+		k.next(false)
+	})
+	play(t, func(w *world) { // the answer of a dialog that is over does not count
+		k := w.watching()
+		done := begin(func() error { return k.s.Refresh(w.Context()) })
+		old := k.next(true)
+		k.notify("terminated;reason=deactivated", "")
+		typed(w, done(), sipua.CodeRejected, 0)
+		k.next(false)
+		w.Respond(old, 403, "Forbidden")
+		k.Send(k.ok)
+		k.notify("active", "")
+		require.Equal(w, sipua.SubscriptionActive, k.s.State())
 	})
 	play(t, func(w *world) { // Refresh does not wait
 		k := w.watching()

@@ -25,7 +25,9 @@ func (w *world) incomingMessage(contentType, body string, headers ...sip.Header)
 // Both ways, word for word: RFC 3428.
 func TestMessageLadder(t *testing.T) {
 	play(t, func(w *world) {
-		done := begin(func() error { return w.ua.Message(w.Context(), "1002", sipua.MessageOptions{Body: []byte("Grüß dich")}) })
+		done := begin(func() error {
+			return w.ua.Message(w.Context(), "1002", sipua.MessageOptions{Body: []byte("Grüß dich")})
+		})
 		req := w.ExpectRequest(w.T, "MESSAGE")
 		w.Respond(req, 401, "Unauthorized", h("WWW-Authenticate", `Digest realm="example.com", nonce="n0nce-0001", qop="auth", algorithm=SHA-256`))
 		req = w.ExpectRequest(w.T, "MESSAGE")

@@ -97,7 +97,7 @@ func (s *Subscription) receiveNotify(req *sip.Request, tx *transaction.Server) {
 	d.Refresh(req)
 	s.dialog, s.notified = d, true
 	ua.respond(tx, sip.StatusOK, "OK", ua.dialogContact(s.target.Scheme)) // RFC 3261 section 12.1.1
-	if !s.leaving { // else it is the last one that is awaited
+	if !s.leaving {                                                       // else it is the last one that is awaited
 		s.silence.stop()
 	}
 	notified := ua.notification(s, event, req)

@@ -149,6 +149,13 @@ func TestNotifierLifetime(t *testing.T) {
 			k := w.requested(h("Expires", c.asked))
 			k.accept(sipua.NotifierOptions{Expires: c.limit})
 			require.Equal(w, c.want, value(k.ok, "Expires"), "%v", c)
+			k.again("86400")
+			res := w.ExpectResponse(w.T, 200)
+			limit := c.limit
+			if limit == 0 {
+				limit = time.Hour
+			}
+			require.Equal(w, itoa(int(limit/time.Second)), value(res, "Expires"), "the refresh")
 		}, serving)
 	}
 	play(t, func(w *world) { // section 4.1.2.1: without one, the package's default

@@ -46,6 +46,8 @@ type Publication struct {
 	lost   bool // the last PUBLISH failed for want of a flow
 	tries  int
 	turn   []turn
+
+	forsaken bool // nobody has got it
 }
 
 // PublishOptions shape a publication.
@@ -133,7 +135,8 @@ func (ua *UserAgent) Publish(ctx context.Context, o PublishOptions) (*Publicatio
 
 // forsake removes a publication that its maker has not waited for.
 func (p *Publication) forsake() {
-	if p.state != publicationEnded {
+	if p.state != publicationNew && p.state != publicationEnded {
+		p.forsaken = true
 		p.remove(func(error) {})
 	}
 }
@@ -368,7 +371,7 @@ func (p *Publication) end(err *Error) {
 	if p.state == publicationEnded {
 		return
 	}
-	known := !p.until.IsZero()
+	known := !p.until.IsZero() && !p.forsaken
 	p.due.stop()
 	p.state = publicationEnded
 	list := &p.ua.subscriptions.publications

@@ -149,6 +149,7 @@ func TestPublishRefused(t *testing.T) {
 		w.Respond(k.next("e1", "", "0"), 200, "OK")
 		synctest.Wait()
 		require.False(w, w.ua.WantsFlow())
+		require.Empty(w, w.told())
 	})
 }
 
@@ -317,5 +318,6 @@ func TestPublicationLimit(t *testing.T) {
 		}
 		_, err := w.ua.Publish(w.Context(), here)
 		require.ErrorIs(w, err, sipua.ErrInvalidState)
+		w.ExpectNothing(w.T, time.Minute)
 	})
 }

@@ -359,7 +359,7 @@ func (s *Subscription) Refresh(ctx context.Context) error {
 		case s.busy:
 			s.waiting = append(s.waiting, done)
 		default:
-			s.handle(onDue, &subscriptionEvent{done: done})
+			s.handle(onDue, &subscriptionEvent{done: done}) // every state that is not busy has this cell
 		}
 	})
 }

@@ -78,6 +78,23 @@ type Config struct {
 	// ConnectTimeout bounds one connection attempt to one server. Default 10 s.
 	ConnectTimeout time.Duration
 
+	// EventPackages are the event packages whose state this user agent tells to
+	// those who subscribe, such as "presence" (RFC 6665 section 4.2): each
+	// SUBSCRIBE comes as the event IncomingSubscription, one for another package
+	// is answered 489. Default: none, and SUBSCRIBE is answered 405.
+	EventPackages []string
+	// UnsolicitedNotify lets in notifications that nobody has subscribed to, as
+	// some PBXs send them for waiting messages: as event Notified without a
+	// Subscription. Default: they are answered 481 (RFC 6665 section 4.1.3).
+	UnsolicitedNotify bool
+	// AcceptMessages are the content types of messages that are taken, with
+	// "text/*" and "*/*" as ranges; others are answered 415, so that their sender
+	// knows. Default: "text/plain" alone, which every program can show.
+	AcceptMessages []string
+	// InfoPackages are the info packages that are taken inside calls (RFC 6086).
+	// INFO without a package is taken in any case. Default: none.
+	InfoPackages []string
+
 	// OnEvent, when set, is the first event listener, as by [UserAgent.On].
 	OnEvent func(Event)
 }
@@ -199,6 +216,22 @@ func (cfg *Config) check() (sip.Uri, error) {
 	}
 
 	cfg.Credentials.HA1 = slices.Clone(cfg.Credentials.HA1)
+	cfg.EventPackages, cfg.InfoPackages = slices.Clone(cfg.EventPackages), slices.Clone(cfg.InfoPackages)
+	for _, name := range slices.Concat(cfg.EventPackages, cfg.InfoPackages) {
+		if !isToken(name) {
+			return aor, badConfig("EventPackages and InfoPackages: %q is not the name of a package", name)
+		}
+	}
+	cfg.AcceptMessages = slices.Clone(cfg.AcceptMessages)
+	if len(cfg.AcceptMessages) == 0 {
+		cfg.AcceptMessages = []string{"text/plain"}
+	}
+	for _, t := range cfg.AcceptMessages {
+		if err := checkBody(t, []byte{0}); err != nil {
+			return aor, badConfig("AcceptMessages: %v", err)
+		}
+	}
+
 	if cfg.Credentials.Username == "" {
 		cfg.Credentials.Username = unescapeUser(aor.User)
 	}

@@ -220,3 +220,15 @@ func TestTokenOfTheRegistrarStaysThere(t *testing.T) {
 		require.NoError(w, done())
 	})
 }
+
+// A nonce that is stale beside it does not make a refused token right.
+func TestTokenRefusedBesideAStaleNonce(t *testing.T) {
+	play(t, func(w *world) {
+		req, done := w.registering()
+		w.ask(req, 401, `Bearer realm="r"`)
+		req = w.ExpectRequest(w.T, "REGISTER")
+		w.ask(req, 401, `Bearer realm="r"`, `Digest realm="r", nonce="n", stale=true`)
+		typed(w, done(), sipua.CodeUnauthorized, 401)
+		w.ExpectNothing(w.T, time.Minute)
+	}, withToken)
+}

@@ -104,7 +104,9 @@ func stage(t *testing.T, servers []string, scenario func(b *bed), change ...func
 	})
 }
 
-func short(url string) string { return strings.TrimSuffix(strings.TrimPrefix(url, "wss://"), ".example.com/ws") }
+func short(url string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(url, "wss://"), ".example.com/ws")
+}
 
 func (b *bed) post(f func()) bool {
 	select {

@@ -14,7 +14,9 @@ const (
 )
 
 func alive(method Method) func(*Config) {
-	return func(c *Config) { c.Liveness = Liveness{Interval: 30 * time.Second, Timeout: 10 * time.Second, Method: method} }
+	return func(c *Config) {
+		c.Liveness = Liveness{Interval: 30 * time.Second, Timeout: 10 * time.Second, Method: method}
+	}
 }
 
 // The table in liveness.go, cell by cell.
@@ -311,9 +313,11 @@ func TestFlowTimerAndOff(t *testing.T) {
 	}, off)
 	stage(t, []string{urlA}, func(b *bed) {
 		b.connect()
+		conn := b.current()
 		b.do(func() { b.Flow.FlowTimer(10 * time.Second) })
 		time.Sleep(time.Hour)
-		require.Empty(b, b.current().wrote())
+		require.Empty(b, conn.wrote())
+		require.False(b, conn.over())
 	}, off)
 }
 

@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo build test setup lint test-native test-trimmed test-wasm test-ts test-browser test-softphone interop fuzz size clean
+.PHONY: help demo build test setup lint test-native test-trimmed test-wasm test-ts test-browser test-softphone interop fuzz soak bench-core size clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -52,8 +52,11 @@ interop: build ## calls with JsSIP, SIP.js and sipwasm itself through Kamailio
 	@go run -C examples ./interopbuild
 	@.ci/netns node wasm/npm/test/interop/run.mjs
 
-fuzz: ## look for input that breaks a parser, 30 s for each target (not part of test)
+fuzz: ## look for input that breaks a parser, 60 s for each target (not part of test)
 	@.ci/fuzz
+
+bench-core: build ## messages per second: native, wasm, JsSIP, SIP.js (not part of test)
+	@.ci/bench-core
 
 size: ## what the wasm is made of and its size; fails when it is over its budget
 	@go run -C examples ./build -size

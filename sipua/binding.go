@@ -130,9 +130,7 @@ func (b *binding) fetch(done func(error)) {
 			done(err)
 		case res.StatusCode < 200:
 		case res.StatusCode < 300:
-			b.bindings, _ = b.readBindings(res)
-			known := b.bindings
-			b.link.ua.registration.known.Store(&known)
+			b.list(res)
 			done(nil)
 		default:
 			done(rejected(res))
@@ -245,6 +243,7 @@ func (a *attempt) succeeded(res *sip.Response) {
 	ua := b.link.ua
 	if a.act != renew {
 		b.until = time.Time{}
+		b.list(res)
 		b.quit(nil)
 		a.done(nil)
 		b.nextTurn()
@@ -252,7 +251,11 @@ func (a *attempt) succeeded(res *sip.Response) {
 	}
 	granted := b.learn(res)
 	if granted <= 0 {
-		a.failed(&Error{Code: CodeProtocol, Status: res.StatusCode, Reason: "the registrar accepted the registration but granted no time"})
+		err := &Error{Code: CodeProtocol, Status: res.StatusCode, Reason: "the registrar accepted the registration but granted no time"}
+		b.expiry.stop()
+		b.held = false
+		a.failed(err)
+		ua.registration.unregistered(err)
 		return
 	}
 	b.state, b.held, b.failures, b.after = registered, true, 0, time.Time{}
@@ -287,8 +290,8 @@ func (a *attempt) failed(err *Error) {
 	}
 	b.timer.stop() // the expiry goes on: the registrar may hold the binding yet
 	b.state = resting
-	wait := b.rest(err)
 	b.failures++
+	wait := b.rest(err)
 	ua.emit(RegistrationFailed{Flow: b.link.number, Err: err, RetryIn: wait})
 	a.done(err)
 	b.nextTurn()

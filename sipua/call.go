@@ -355,16 +355,15 @@ func setSDP(msg sip.Message, sdp string) {
 		msg.SetBody(nil)
 		return
 	}
-	msg.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+	msg.AppendHeader(sip.NewHeader("Content-Type", sdpType))
 	msg.SetBody([]byte(sdp))
 }
 
-// sdpOf returns the session description of a message, "" when it has none.
+// sdpOf returns the session description of a message, "" when it has none that can
+// be taken.
 func sdpOf(msg sip.Message) string {
-	if message.ContentType(msg) != "application/sdp" {
-		return ""
-	}
-	return string(msg.Body())
+	sdp, _ := message.Part(msg, sdpType) // whoever needs one says that there is none
+	return string(sdp)
 }
 
 // contactHeader is the Contact of what makes or refreshes our dialogs.

@@ -90,8 +90,8 @@ type Server struct {
 // does: the wait before an attempt is a random 50 to 100 % of
 // min(Max, Base·2^failures).
 type Reconnect struct {
-	// Base bounds the first wait. Default 1 s: the RFC's 30 s are long for somebody
-	// who looks at a page.
+	// Base bounds the wait after a connection that lasted. Default 1 s: the RFC's
+	// 30 s are long for somebody who looks at a page.
 	Base time.Duration
 	// Max bounds every wait. Default 30 s.
 	Max time.Duration

@@ -23,6 +23,13 @@ var known = []sip.RequestMethod{
 	sip.REGISTER, sip.SUBSCRIBE, sip.NOTIFY, sip.REFER, sip.INFO, sip.MESSAGE, sip.PRACK, sip.UPDATE, sip.PUBLISH,
 }
 
+// sdpType is the media type of sessions; accept lists what a body may be. The parts
+// of the multipart types are found by message.Part.
+const (
+	sdpType = "application/sdp"
+	accept  = sdpType + ", multipart/mixed, multipart/alternative"
+)
+
 // extensions we support, for Require (section 8.2.2.3). None yet.
 var extensions []string
 
@@ -103,6 +110,10 @@ func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
 		ua.respond(tx, 416, "Unsupported URI Scheme") // section 8.2.2.1
 		return
 	}
+	if message.ToTag(req) == "" && tx.Merged() {
+		ua.respond(tx, sip.StatusLoopDetected, "Loop Detected") // section 8.2.2.2
+		return
+	}
 	if unsupported := unsupported(req); unsupported != "" {
 		ua.respond(tx, sip.StatusBadExtension, "Bad Extension", sip.NewHeader("Unsupported", unsupported))
 		return
@@ -134,8 +145,16 @@ func unsupported(req *sip.Request) string {
 
 // receiveOptions tells what we can do (section 11.2).
 func (ua *UserAgent) receiveOptions(tx *transaction.Server) {
-	ua.respond(tx, sip.StatusOK, "OK",
-		sip.NewHeader("Allow", allow), sip.NewHeader("Accept", "application/sdp"))
+	status, reason := sip.StatusOK, "OK"
+	if message.ToTag(tx.Request) == "" && len(ua.calls) >= maxCalls {
+		status, reason = sip.StatusBusyHere, "Busy Here" // as an INVITE would be answered
+	}
+	ua.respond(tx, status, reason,
+		sip.NewHeader("Allow", allow),
+		sip.NewHeader("Accept", accept),
+		sip.NewHeader("Accept-Encoding", "identity"),
+		sip.NewHeader("Accept-Language", "en"), // of our reason phrases
+		sip.NewHeader("Supported", strings.Join(extensions, ", ")))
 }
 
 func (ua *UserAgent) receiveInDialog(req *sip.Request, tx *transaction.Server) {

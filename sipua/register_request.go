@@ -101,7 +101,7 @@ func isToken(s string) bool {
 
 // learn takes what a 2xx to REGISTER brings.
 func (b *binding) learn(res *sip.Response) (granted time.Duration) {
-	b.bindings, granted = b.readBindings(res)
+	granted = b.list(res)
 	b.gruu = ""
 	if i := slices.IndexFunc(b.bindings, func(x Binding) bool { return x.Own }); i >= 0 {
 		b.gruu = b.bindings[i].GRUU
@@ -112,6 +112,14 @@ func (b *binding) learn(res *sip.Response) (granted time.Duration) {
 	if seconds, ok := message.Seconds(res, "Flow-Timer"); ok && seconds > 0 {
 		b.link.flow.FlowTimer(min(time.Duration(seconds)*time.Second, maxExpires))
 	}
+	return granted
+}
+
+// list keeps the bindings that a 2xx tells (section 10.3 step 8: all of them).
+func (b *binding) list(res *sip.Response) (granted time.Duration) {
+	b.bindings, granted = b.readBindings(res)
+	all := slices.Clone(b.bindings)
+	b.link.ua.registration.known.Store(&all)
 	return granted
 }
 

@@ -2,7 +2,6 @@ package sipua
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,21 +81,21 @@ func (ua *UserAgent) UnregisterAll(ctx context.Context) error {
 }
 
 func (ua *UserAgent) removeBindings(how func(*binding) act, done func(error)) {
-	var errs []error
+	ua.eachBinding(done, func(b *binding, done func(error)) { b.remove(how(b), done) })
+}
+
+// eachBinding does something with the binding of every flow, the first one last,
+// since the others hang on it. done is told the first error.
+func (ua *UserAgent) eachBinding(done func(error), do func(*binding, func(error))) {
+	var first error
 	left := len(ua.links)
-	for _, l := range slices.Backward(ua.links) { // the first one is what the others hang on
-		l.binding.remove(how(&l.binding), func(err error) {
-			if err != nil {
-				errs = append(errs, err)
+	for _, l := range slices.Backward(ua.links) {
+		do(&l.binding, func(err error) {
+			if first == nil {
+				first = err
 			}
 			if left--; left == 0 {
-				if len(errs) > 1 {
-					done(asError("unregister", CodeInternal, errors.Join(errs...)))
-				} else if len(errs) == 1 {
-					done(errs[0])
-				} else {
-					done(nil)
-				}
+				done(first)
 			}
 		})
 	}
@@ -134,12 +133,13 @@ func (ua *UserAgent) SetPush(ctx context.Context, p *Push) error {
 	}
 	return ua.do(ctx, "set push", func(done func(error)) {
 		ua.registration.push = p
-		b := &ua.links[0].binding
-		if !b.held && !b.busy() {
-			done(nil)
-			return
-		}
-		b.register(done)
+		ua.eachBinding(done, func(b *binding, done func(error)) {
+			if !b.held && b.state != registering {
+				done(nil)
+				return
+			}
+			b.register(done)
+		})
 	})
 }
 
@@ -159,9 +159,7 @@ func (p *Push) check() error {
 // registrar keeps several apart (RFC 5626 section 4.2.1).
 func (r *registration) registered(b *binding, expires time.Duration) {
 	r.told = true
-	all := slices.Clone(b.bindings)
-	r.known.Store(&all)
-	r.ua.emit(Registered{Flow: b.link.number, Expires: expires, Bindings: slices.Clone(all), GRUU: b.gruu, Outbound: b.outbound})
+	r.ua.emit(Registered{Flow: b.link.number, Expires: expires, Bindings: slices.Clone(b.bindings), GRUU: b.gruu, Outbound: b.outbound})
 	if b.link.number > 1 || !b.outbound {
 		return
 	}

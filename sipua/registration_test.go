@@ -188,7 +188,7 @@ func TestRegisterRefused(t *testing.T) {
 				begun := time.Now()
 				for failures := 1; failures <= 8; failures++ { // RFC 5626 section 4.5
 					wait := last[sipua.RegistrationFailed](w).RetryIn
-					bound := min(30*time.Second, time.Second<<(failures-1))
+					bound := min(30*time.Second, time.Second<<failures)
 					require.GreaterOrEqual(w, wait, bound/2)
 					require.LessOrEqual(w, wait, bound)
 					req = w.ExpectRequest(w.T, "REGISTER")

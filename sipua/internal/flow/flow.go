@@ -185,8 +185,15 @@ func (f *Flow) opened(number int, conn Conn, server int) {
 	}
 	f.abandon()
 	if f.conn != nil { // the return to a preferred server
+		if f.cfg.Busy() {
+			conn.Close(1000, "")
+			f.backing = false
+			f.lookBack()
+			return
+		}
 		f.drop(nil)
 	}
+	f.servers[server].weak, f.offline = false, false
 	f.state, f.conn, f.current, f.since = Up, conn, server, time.Now()
 	f.backing, f.attempts = false, 0
 	f.live.start()
@@ -273,10 +280,15 @@ func (f *Flow) lost(conn Conn, err error) {
 func (f *Flow) drop(err error) {
 	conn := f.conn
 	f.conn, f.state = nil, Idle
-	if time.Since(f.since) >= stable {
+	server := &f.servers[f.current]
+	if lasted := time.Since(f.since) >= stable; lasted {
 		f.failures = 0
 	} else if err != nil {
 		f.failures++
+		server.weak = true
+	}
+	if err == ErrSilent {
+		server.weak, server.pings = true, unknown // what answers there may have changed
 	}
 	f.live.stop()
 	f.stopBack()

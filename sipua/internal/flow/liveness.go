@@ -49,7 +49,8 @@ const late = 15 * time.Second
 type liveness struct {
 	f        *Flow
 	interval time.Duration
-	last     time.Time // when something arrived
+	quiet    time.Duration // after which a sign of life is asked for: a part of interval
+	last     time.Time     // when something arrived
 	asked    bool
 	stopPing func()
 	stopPong func()
@@ -62,7 +63,7 @@ func (l *liveness) init(f *Flow) {
 func (l *liveness) start() {
 	l.interval = l.f.cfg.Liveness.Interval
 	l.last = now()
-	l.arm(l.span())
+	l.arm()
 }
 
 func (l *liveness) stop() {
@@ -75,10 +76,15 @@ func (l *liveness) stop() {
 // sleeps.
 func now() time.Time { return time.Now().Round(0) }
 
-// span is a random 80 to 100 % of the interval (RFC 5626 section 4.4.1).
-func (l *liveness) span() time.Duration { return Between(l.interval*8/10, l.interval) }
+// arm draws how long it may be quiet from now on: a random 80 to 100 % of the
+// interval (RFC 5626 section 4.4.1).
+func (l *liveness) arm() {
+	l.quiet = Between(l.interval*8/10, l.interval)
+	l.watch(l.quiet)
+}
 
-func (l *liveness) arm(d time.Duration) {
+// watch looks after d whether it has been quiet for too long.
+func (l *liveness) watch(d time.Duration) {
 	l.stopPing()
 	if l.interval <= 0 {
 		return
@@ -88,8 +94,8 @@ func (l *liveness) arm(d time.Duration) {
 		if slept := now().Sub(due) > late; slept {
 			l.check()
 			l.f.cfg.OnWake()
-		} else if quiet := now().Sub(l.last); quiet < d {
-			l.arm(d - quiet)
+		} else if rest := l.quiet - now().Sub(l.last); rest > 0 {
+			l.watch(rest)
 		} else {
 			l.check()
 		}
@@ -108,6 +114,7 @@ func (l *liveness) check() {
 		l.asked = false
 		if now().Sub(due) > late { // the answer may be there and wait behind this
 			l.check()
+			l.f.cfg.OnWake()
 			return
 		}
 		l.f.lost(l.f.conn, ErrSilent)
@@ -132,7 +139,7 @@ func (l *liveness) heard(data []byte) bool {
 	ping, pong := string(data) == "\r\n\r\n", string(data) == "\r\n"
 	server := &l.f.servers[l.f.current]
 	switch {
-	case pong:
+	case l.asked && pong:
 		server.pings = pongs
 	case l.asked && server.pings == unknown && !ping:
 		server.pings = answers // unless a pong follows
@@ -140,7 +147,7 @@ func (l *liveness) heard(data []byte) bool {
 	if l.asked {
 		l.asked = false
 		l.stopPong()
-		l.arm(l.span())
+		l.arm()
 	}
 	if ping {
 		// By the RFC clients ping; some servers do, and end the connection without a pong.
@@ -153,12 +160,10 @@ func (l *liveness) heard(data []byte) bool {
 // that the pings become the traffic.
 func (l *liveness) flowTimer(d time.Duration) {
 	const least = 5 * time.Second
-	if d = max(d, least); l.f.cfg.Liveness.Interval > 0 {
-		d = min(d, l.f.cfg.Liveness.Interval)
-	}
-	if l.f.conn == nil || d == l.interval {
+	d = min(max(d, least), l.f.cfg.Liveness.Interval)
+	if l.f.conn == nil || d == l.interval { // also when there is none
 		return
 	}
 	l.interval = d
-	l.arm(l.span())
+	l.arm()
 }

@@ -20,6 +20,7 @@ type servers []entrance
 type entrance struct {
 	Server
 	avoid time.Time // not to be used before, unless there is no other one
+	weak  bool      // its last connection did not last, or fell silent
 	pings ability
 }
 
@@ -35,19 +36,27 @@ func newServers(list []Server) servers {
 	return all
 }
 
-// order lists the servers as one attempt tries them: by priority, among equals
-// by weighted chance (RFC 2782), and those to be avoided at the end.
+// order lists the servers as one attempt tries them: without those to be avoided,
+// if there are others; those whose last connection did not last at the end; by
+// priority, and among equals by weighted chance (RFC 2782).
 func (all servers) order(now time.Time) []int {
-	left := make([]int, len(all))
-	for i := range left {
-		left[i] = i
+	var left []int
+	for i := range all {
+		if !all[i].avoid.After(now) {
+			left = append(left, i)
+		}
+	}
+	if left == nil {
+		for i := range all {
+			left = append(left, i)
+		}
 	}
 	// RFC 2782: those of weight 0 stand first, so that they have a small chance.
 	slices.SortStableFunc(left, func(a, b int) int {
 		x, y := &all[a], &all[b]
 		switch {
-		case x.avoid.After(now) != y.avoid.After(now):
-			return sign(x.avoid.After(now))
+		case x.weak != y.weak:
+			return sign(x.weak)
 		case x.Priority != y.Priority:
 			return int(x.Priority) - int(y.Priority)
 		}
@@ -58,7 +67,7 @@ func (all servers) order(now time.Time) []int {
 		first := &all[left[0]]
 		equals := left
 		if i := slices.IndexFunc(left, func(i int) bool {
-			return all[i].Priority != first.Priority || all[i].avoid.After(now) != first.avoid.After(now)
+			return all[i].Priority != first.Priority || all[i].weak != first.weak
 		}); i > 0 {
 			equals = left[:i]
 		}

@@ -79,7 +79,7 @@ func (l *Layer) Receive(msg sip.Message) {
 
 func (l *Layer) receiveResponse(res *sip.Response) {
 	tx := l.clients[clientKey(res)]
-	if tx == nil || len(res.GetHeaders("Via")) > 1 { // section 8.1.3.3: misrouted
+	if tx == nil || len(message.All(res, "Via")) > 1 { // section 8.1.3.3: misrouted
 		l.cfg.OnStray(res)
 		return
 	}

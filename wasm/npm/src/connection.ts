@@ -48,7 +48,7 @@ export interface ConnectionOptions {
   servers: readonly (string | Server)[];
   /** What one connection attempt to one server may take. Default 10000. */
   connectTimeout?: number;
-  /** Bound of the first wait before a lost connection is made again. The wait is a random 50 to 100 % of
+  /** Bound of the wait before a connection that lasted is made again. The wait is a random 50 to 100 % of
    *  min(reconnectMaxDelay, reconnectDelay · 2^failures) (RFC 5626 section 4.5). Default 1000. */
   reconnectDelay?: number;
   /** Bound of every wait. Default 30000. */

@@ -76,24 +76,34 @@ func TestServersByWeight(t *testing.T) {
 	require.InDelta(t, 0.75, float64(second)/draws, 0.03)
 }
 
-// Those that are out of service stand at the end, by priority among themselves,
-// and come back when their time is over.
+// Those that are out of service are left out while there is another one, and come
+// back when their time is over. Those whose last connection did not last stand at
+// the end.
 func TestServersToBeAvoided(t *testing.T) {
 	now := time.Now()
 	all := three(Server{}, Server{}, Server{})
 	all[0].avoid = now.Add(time.Minute)
-	require.Equal(t, []int{1, 2, 0}, all.order(now))
+	require.Equal(t, []int{1, 2}, all.order(now))
 	require.Empty(t, all.better(1, now), "not while it is to be avoided")
 	require.Zero(t, all.untilUsable(now))
 	all[1].avoid = now.Add(10 * time.Second)
-	require.Equal(t, []int{2, 0, 1}, all.order(now))
+	require.Equal(t, []int{2}, all.order(now))
 	all[2].avoid = now.Add(30 * time.Second)
-	require.Equal(t, []int{0, 1, 2}, all.order(now))
+	require.Equal(t, []int{0, 1, 2}, all.order(now), "there is no other one")
+	require.Empty(t, all.better(2, now))
 	require.Equal(t, 10*time.Second, all.untilUsable(now), "that of the first to come back")
-	require.Equal(t, []int{1, 0, 2}, all.order(now.Add(10*time.Second)))
+	require.Equal(t, []int{1}, all.order(now.Add(10*time.Second)))
 	require.Equal(t, []int{0, 1, 2}, all.order(now.Add(time.Minute)))
 	require.Equal(t, []int{0}, all.better(1, now.Add(time.Minute)))
 	require.Zero(t, all.untilUsable(now.Add(time.Hour)))
+
+	all[0].weak = true
+	later := now.Add(time.Hour)
+	require.Equal(t, []int{1, 2, 0}, all.order(later))
+	all[1].weak = true
+	require.Equal(t, []int{2, 0, 1}, all.order(later))
+	all[2].weak = true
+	require.Equal(t, []int{0, 1, 2}, all.order(later))
 }
 
 func TestShown(t *testing.T) {

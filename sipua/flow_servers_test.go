@@ -1,3 +1,5 @@
+//go:build !js
+
 package sipua_test
 
 import (
@@ -16,11 +18,6 @@ import (
 
 	"github.com/sipwasm/sipwasm/sipua"
 	"github.com/sipwasm/sipwasm/sipua/sipuatest"
-)
-
-const (
-	urlA = "wss://a.example.com/ws"
-	urlB = "wss://b.example.com/ws"
 )
 
 // cluster is a user agent "1001" with two servers of one service, each a real

@@ -27,22 +27,23 @@ type Call struct {
 	end      CallEnded            // set before ended is closed
 
 	// Owned by the owner goroutine.
-	state      CallState
-	table      callTable
-	media      *mediaWorker
-	exchange   offer.Exchange // whose turn it is to offer or answer
-	link       *link          // the flow that the INVITE went over
-	dialog     *dialog.Dialog // incoming: from the start; outgoing: with the answer
-	early      map[string]*dialog.Dialog
-	outgoing   outgoing
-	invite     *transaction.Server // incoming: the INVITE
-	incoming   incoming
-	unacked    *unacked // a 2xx of ours that waits for its ACK
-	wishes     []*wish  // hold and resume that wait for their turn
-	localHold  bool
-	remoteHold bool
-	muted      bool
-	byeDone    []func(error)
+	state        CallState
+	table        callTable
+	media        *mediaWorker
+	exchange     offer.Exchange // whose turn it is to offer or answer
+	link         *link          // the flow that the INVITE went over
+	dialog       *dialog.Dialog // incoming: from the start; outgoing: with the answer
+	early        map[string]*dialog.Dialog
+	outgoing     outgoing
+	invite       *transaction.Server // incoming: the INVITE
+	incoming     incoming
+	unacked      *unacked // a 2xx of ours that waits for its ACK
+	wishes       []*wish  // hold and resume that wait for their turn
+	localHold    bool
+	remoteHold   bool
+	muted        bool
+	byeDone      []func(error)
+	infoPackages []string // that the other side takes
 }
 
 // Direction tells who began the call.
@@ -290,6 +291,17 @@ func (c *Call) receive(req *sip.Request, tx *transaction.Server) {
 	}
 	if d == nil || !d.Accept(req) {
 		c.ua.respond(tx, sip.StatusInternalServerError, "CSeq Out of Order") // section 12.2.2
+		return
+	}
+	switch req.Method { // what stands for itself, in whatever dialog
+	case sip.INFO:
+		c.receiveInfo(req, tx)
+		return
+	case sip.MESSAGE:
+		c.ua.receiveMessage(req, tx, c)
+		return
+	case sip.NOTIFY, sip.SUBSCRIBE:
+		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")
 		return
 	}
 	if d != c.dialog {

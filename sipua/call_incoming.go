@@ -96,6 +96,7 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		answered: make(chan struct{}), ended: make(chan struct{}),
 		dialog: d, invite: tx, link: ua.linkOf(tx), incoming: incoming{offer: sdp},
 	}
+	c.learnInfo(req)
 	c.media = newMediaWorker(c, nil)
 	c.publish()
 	tx.OnEnd = func(err error) { c.handle(onFailure, &callEvent{err: err}) }
@@ -172,6 +173,7 @@ func (c *Call) inviteResponse(status int, reason string) *sip.Response {
 	if status < 300 {
 		res.AppendHeader(c.contactHeader())
 		res.AppendHeader(sip.NewHeader("Allow", allow))
+		c.ua.recvInfo(res)
 	}
 	return res
 }

@@ -133,6 +133,7 @@ func (c *Call) sendInvite(e *callEvent) {
 		message.CSeq(req, 1)
 		req.AppendHeader(c.contactHeader())
 		req.AppendHeader(sip.NewHeader("Allow", allow))
+		ua.recvInfo(req)
 		for _, h := range c.outgoing.headers {
 			req.AppendHeader(sip.NewHeader(h.Name, h.Value))
 		}
@@ -197,6 +198,7 @@ const maxForks = 32
 func (c *Call) outgoingAnswered(e *callEvent) {
 	d, err := c.dialogFor(e.res)
 	c.dialog = d
+	c.learnInfo(e.res)
 	c.ua.dialogs[d.ID] = c // also when more forks rang than are kept
 	c.acknowledge(d, c.outgoing.request.tx.Request, "")
 	sdp := sdpOf(e.res)
@@ -269,6 +271,9 @@ func (c *Call) forkAnswered(e *callEvent) {
 func (c *Call) sendCancel(*callEvent) {
 	c.media.close()
 	x := c.outgoing.request
+	if x.giveUp() {
+		return // nothing of it is at the other side
+	}
 	if x.tx.State() != transaction.Proceeding || c.outgoing.cancels {
 		return // too early; the first provisional response leads here again
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -29,9 +28,17 @@ type Config struct {
 
 	// Servers are where the SIP service is reached. At least one is required.
 	Servers []Server
-	// Credentials answer digest challenges (RFC 8760). Without them a challenge
-	// ends the request with CodeUnauthorized.
+	// Credentials answer challenges (RFC 3261 section 22, RFC 8760, RFC 8898).
+	// Without them, and without CredentialsFor, a challenge ends the request with
+	// CodeUnauthorized.
 	Credentials Credentials
+	// CredentialsFor, when set, is asked before Credentials: see [CredentialsFunc].
+	// Default: none.
+	CredentialsFor CredentialsFunc
+	// MinDigest is the weakest digest algorithm that is answered. A request whose
+	// challenges are all weaker ends with CodeUnauthorized. Default: DigestMD5,
+	// which is all of them.
+	MinDigest DigestAlgorithm
 
 	// Reconnect says how a lost connection is made again.
 	Reconnect Reconnect
@@ -70,6 +77,23 @@ type Config struct {
 	Media MediaFactory
 	// ConnectTimeout bounds one connection attempt to one server. Default 10 s.
 	ConnectTimeout time.Duration
+
+	// EventPackages are the event packages whose state this user agent tells to
+	// those who subscribe, such as "presence" (RFC 6665 section 4.2): each
+	// SUBSCRIBE comes as the event IncomingSubscription, one for another package
+	// is answered 489. Default: none, and SUBSCRIBE is answered 405.
+	EventPackages []string
+	// UnsolicitedNotify lets in notifications that nobody has subscribed to, as
+	// some PBXs send them for waiting messages: as event Notified without a
+	// Subscription. Default: they are answered 481 (RFC 6665 section 4.1.3).
+	UnsolicitedNotify bool
+	// AcceptMessages are the content types of messages that are taken, with
+	// "text/*" and "*/*" as ranges; others are answered 415, so that their sender
+	// knows. Default: "text/plain" alone, which every program can show.
+	AcceptMessages []string
+	// InfoPackages are the info packages that are taken inside calls (RFC 6086).
+	// INFO without a package is taken in any case. Default: none.
+	InfoPackages []string
 
 	// OnEvent, when set, is the first event listener, as by [UserAgent.On].
 	OnEvent func(Event)
@@ -146,24 +170,6 @@ type Push struct {
 // Param is a parameter of a header.
 type Param struct{ Name, Value string }
 
-// Credentials prove who we are. Password or HA1, not both.
-type Credentials struct {
-	// Username of the digest. Default: the user part of Config.URI.
-	Username string
-	// Password in clear text.
-	Password string
-	// HA1 is the hexadecimal hash of "username:realm:password" for those who do
-	// not want to hold the password. It is good for one realm and algorithm: MD5,
-	// SHA-256 and SHA-512-256 are told apart by what the server asks for.
-	HA1 string
-}
-
-// String hides the secrets from logs.
-func (c Credentials) String() string { return "{" + c.Username + " [hidden]}" }
-
-// Format hides the secrets from every verb of package fmt.
-func (c Credentials) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
-
 // check validates cfg, fills in every default and returns the address of record.
 func (cfg *Config) check() (sip.Uri, error) {
 	aor, err := message.ParseURI(cfg.URI)
@@ -172,8 +178,10 @@ func (cfg *Config) check() (sip.Uri, error) {
 		return aor, badConfig(`URI %q is not an address of record: it wants the form "sip:user@domain"`, message.MaskURI(cfg.URI))
 	case len(cfg.Servers) == 0:
 		return aor, badConfig(`Servers is empty: name at least one WebSocket URL, such as "wss://example.com/ws"`)
-	case cfg.Credentials.Password != "" && cfg.Credentials.HA1 != "":
-		return aor, badConfig("Credentials has both Password and HA1: give one of them")
+	case cfg.Credentials.check() != nil:
+		return aor, badConfig("Credentials %v", cfg.Credentials.check())
+	case cfg.MinDigest > DigestSHA512256:
+		return aor, badConfig("MinDigest %d is not one of the Digest constants", cfg.MinDigest)
 	case cfg.RegistrationExpires != 0 && cfg.RegistrationExpires < time.Minute:
 		return aor, badConfig("RegistrationExpires %v is too short: one minute is the least", cfg.RegistrationExpires)
 	case cfg.ConnectTimeout < 0:
@@ -196,7 +204,7 @@ func (cfg *Config) check() (sip.Uri, error) {
 		}
 	}
 	for _, v := range [...][2]string{
-		{"DisplayName", cfg.DisplayName}, {"UserAgent", cfg.UserAgent}, {"InstanceID", cfg.InstanceID}, {"Credentials.Username", cfg.Credentials.Username},
+		{"DisplayName", cfg.DisplayName}, {"UserAgent", cfg.UserAgent}, {"InstanceID", cfg.InstanceID},
 	} {
 		if err := message.CheckValue(v[1]); err != nil {
 			return aor, badConfig("%s %v", v[0], err)
@@ -205,6 +213,23 @@ func (cfg *Config) check() (sip.Uri, error) {
 
 	if err := cfg.checkContact(); err != nil {
 		return aor, err
+	}
+
+	cfg.Credentials.HA1 = slices.Clone(cfg.Credentials.HA1)
+	cfg.EventPackages, cfg.InfoPackages = slices.Clone(cfg.EventPackages), slices.Clone(cfg.InfoPackages)
+	for _, name := range slices.Concat(cfg.EventPackages, cfg.InfoPackages) {
+		if !isToken(name) {
+			return aor, badConfig("EventPackages and InfoPackages: %q is not the name of a package", name)
+		}
+	}
+	cfg.AcceptMessages = slices.Clone(cfg.AcceptMessages)
+	if len(cfg.AcceptMessages) == 0 {
+		cfg.AcceptMessages = []string{"text/plain"}
+	}
+	for _, t := range cfg.AcceptMessages {
+		if err := checkBody(t, []byte{0}); err != nil {
+			return aor, badConfig("AcceptMessages: %v", err)
+		}
 	}
 
 	if cfg.Credentials.Username == "" {

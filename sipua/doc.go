@@ -1,6 +1,6 @@
 // Package sipua is a SIP user agent over WebSocket (RFC 3261, RFC 7118): it
-// registers an address, makes and takes calls, and puts them on hold. It runs in
-// native Go and, compiled to WebAssembly, in a browser page, whose own
+// registers an address, makes and takes calls, puts them on hold, subscribes to
+// states of others and tells its own, and sends messages. It runs in native Go and, compiled to WebAssembly, in a browser page, whose own
 // RTCPeerConnection then carries the sound.
 //
 // # A call
@@ -137,6 +137,30 @@
 // exception is an incoming call whose 200 has not been acknowledged yet: the ACK
 // cannot arrive any more, and the call ends after 32 s (RFC 3261 section 13.3.1.4).
 //
+// # Subscriptions and messages
+//
+// [UserAgent.Subscribe] keeps a subscription (RFC 6665) to somebody's presence,
+// waiting messages or calls alive: it is refreshed, taken up again after a lost
+// connection, and made anew where the notifier or the RFC wants that. [Notified]
+// brings each state; [SubscriptionEnded] is the last event and says why.
+//
+//	s, err := ua.Subscribe("1002", sipua.SubscribeOptions{Event: "presence"})
+//	if err := s.Active(ctx); err != nil { … } // 489: not known there
+//	…
+//	err = s.Unsubscribe(ctx)
+//
+// The other way round, Config.EventPackages lets others subscribe to us: each
+// comes as [IncomingSubscription], and its [Notifier] tells them. A state that a
+// server tells for us goes there by [UserAgent.Publish] (RFC 3903).
+//
+// [UserAgent.Message] sends a message (RFC 3428) and [IncomingMessage] brings one;
+// [Call.Message] and [Call.Info] go inside a call, as [CallMessage] and
+// [CallInfo] do. [UserAgent.Options] asks what the other side can do.
+//
+// What comes in by any of these is text of strangers. A listener that lets a
+// thousand events wait makes the next ones be refused with 503 and Retry-After,
+// so that they cannot fill the memory.
+//
 // # Wasm
 //
 // The package compiles with GOOS=js GOARCH=wasm and does not import syscall/js.
@@ -148,7 +172,7 @@
 //
 // # What is not there
 //
-// Transfer (REFER), subscriptions and presence, messages, session timers (RFC
-// 4028), reliable provisional responses (RFC 3262), and the choice of audio
-// devices. Requests for these are refused as RFC 3261 says: 405, 420 or 501.
+// Transfer (REFER), session timers (RFC 4028), reliable provisional responses
+// (RFC 3262), and the choice of audio devices. Requests for these are refused as
+// RFC 3261 says: 405, 420 or 501.
 package sipua

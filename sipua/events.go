@@ -3,7 +3,8 @@ package sipua
 import "time"
 
 // Event is a fact that a user agent reports. The concrete types are the structs
-// of this file. Events reach listeners one at a time and in the order in which
+// of this file, and those of subscriptions, publications, messages and INFO in
+// their files. Events reach listeners one at a time and in the order in which
 // the facts came to be; a listener may call back into the user agent.
 type Event interface{ event() }
 

@@ -98,13 +98,16 @@ func (l *link) wanted() bool {
 	case l.binding.wanted:
 		return true
 	}
-	return l.number == 1 && (ua.connected || len(ua.calls) > 0 || len(ua.unsent) > 0)
+	return l.number == 1 && (ua.connected || len(ua.calls) > 0 || len(ua.unsent) > 0 || ua.subscriptions.active())
 }
 
 func (l *link) up(server string) {
 	l.ua.emit(Connected{Flow: l.number, Server: server})
 	l.binding.flowUp()
 	l.ua.resend(l)
+	if !l.ua.links[0].binding.wanted {
+		l.ua.recovered()
+	}
 }
 
 // lost: what was under way on the flow is over; calls keep their media and their
@@ -114,8 +117,7 @@ func (l *link) lost(server string, err error) {
 	if err == nil { // by our own will
 		ua.emit(Disconnected{Flow: l.number, Server: server, Code: 1000})
 		gone := &Error{Code: CodeConnectionLost, Reason: "the connection to " + server + " was given up for another one"}
-		l.layer.FlowLost(gone)
-		l.binding.flowLost(gone)
+		l.end(gone)
 		return
 	}
 	code, reason := 1006, ""
@@ -125,8 +127,25 @@ func (l *link) lost(server string, err error) {
 	}
 	lost := &Error{Code: CodeConnectionLost, Reason: "the connection to " + server + " was lost", Err: err}
 	ua.emit(Disconnected{Flow: l.number, Server: server, Code: code, Reason: reason, Err: lost})
-	l.layer.FlowLost(lost)
-	l.binding.flowLost(lost)
+	l.end(lost)
+}
+
+// end tells everything that lived on the flow.
+func (l *link) end(err *Error) {
+	l.layer.FlowLost(err)
+	l.binding.flowLost(err)
+	if l.ua.bestLink(nil) == nil {
+		l.ua.recovering = true
+		l.ua.subscriptions.flowLost(err)
+	}
+}
+
+// recovered: requests can be sent again, and where we are to be registered, we are.
+func (ua *UserAgent) recovered() {
+	if ua.recovering {
+		ua.recovering = false
+		ua.subscriptions.recovered()
+	}
 }
 
 // ask is the keep-alive for servers that know no CRLF pings: every SIP server

@@ -169,6 +169,13 @@ func (w *world) register() (req *sip.Request) {
 	return req
 }
 
+// down drops the connection and refuses others until OnDial(nil).
+func (w *world) down() {
+	w.OnDial(func(context.Context, string) error { return errors.New("the server is down") })
+	w.Drop(1006, "")
+	synctest.Wait()
+}
+
 // connect opens the connection without anything else: a registration that is
 // refused.
 func (w *world) connect() {

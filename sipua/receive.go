@@ -15,7 +15,16 @@ import (
 )
 
 // allow lists the methods that this user agent takes (RFC 3261 section 20.5).
-const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+// SUBSCRIBE comes besides where the configuration names packages: see allowed.
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO"
+
+// allowed is the Allow header of responses.
+func (ua *UserAgent) allowed() sip.Header {
+	if len(ua.cfg.EventPackages) > 0 {
+		return sip.NewHeader("Allow", allow+", SUBSCRIBE")
+	}
+	return sip.NewHeader("Allow", allow)
+}
 
 // known are the methods that exist: one of them that we do not take is answered
 // 405 (section 8.2.1), any other one 501 (section 21.5.2).
@@ -29,6 +38,9 @@ const (
 	sdpType = "application/sdp"
 	accept  = sdpType + ", multipart/mixed, multipart/alternative"
 )
+
+// taken are the methods that are taken whatever the configuration says.
+var taken = []sip.RequestMethod{sip.INVITE, sip.BYE, sip.OPTIONS, sip.NOTIFY, sip.MESSAGE, sip.INFO}
 
 // extensions we support, for Require (section 8.2.2.3). None yet.
 var extensions []string
@@ -91,17 +103,17 @@ func (ua *UserAgent) respond(tx *transaction.Server, status int, reason string, 
 // receiveRequest takes the first request of each server transaction, in the
 // order of section 8.2: method, headers, content, then the method's own rules.
 func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
-	switch req.Method {
-	case sip.CANCEL:
+	switch {
+	case req.Method == sip.CANCEL:
 		ua.receiveCancel(req, tx) // no Require is looked at: section 8.2.2.3
 		return
-	case sip.INVITE, sip.BYE, sip.OPTIONS:
+	case slices.Contains(taken, req.Method), req.Method == sip.SUBSCRIBE && len(ua.cfg.EventPackages) > 0:
 	default:
 		if slices.Contains(known, req.Method) {
-			ua.respond(tx, sip.StatusMethodNotAllowed, "Method Not Allowed", sip.NewHeader("Allow", allow))
+			ua.respond(tx, sip.StatusMethodNotAllowed, "Method Not Allowed", ua.allowed())
 			return
 		}
-		ua.respond(tx, sip.StatusNotImplemented, "Not Implemented", sip.NewHeader("Allow", allow))
+		ua.respond(tx, sip.StatusNotImplemented, "Not Implemented", ua.allowed())
 		return
 	}
 	switch req.Recipient.Scheme {
@@ -127,7 +139,13 @@ func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
 		ua.receiveInvite(req, tx)
 	case sip.OPTIONS:
 		ua.receiveOptions(tx)
-	default: // BYE outside a dialog
+	case sip.NOTIFY:
+		ua.receiveNotify(req, tx)
+	case sip.SUBSCRIBE:
+		ua.receiveSubscribe(req, tx)
+	case sip.MESSAGE:
+		ua.receiveMessage(req, tx, nil)
+	default: // BYE and INFO outside a dialog
 		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	}
 }
@@ -149,15 +167,21 @@ func (ua *UserAgent) receiveOptions(tx *transaction.Server) {
 	if message.ToTag(tx.Request) == "" && len(ua.calls) >= maxCalls {
 		status, reason = sip.StatusBusyHere, "Busy Here" // as an INVITE would be answered
 	}
-	ua.respond(tx, status, reason,
-		sip.NewHeader("Allow", allow),
+	headers := []sip.Header{ua.allowed(),
 		sip.NewHeader("Accept", accept),
 		sip.NewHeader("Accept-Encoding", "identity"),
 		sip.NewHeader("Accept-Language", "en"), // of our reason phrases
-		sip.NewHeader("Supported", strings.Join(extensions, ", ")))
+		sip.NewHeader("Supported", strings.Join(extensions, ", "))}
+	if len(ua.cfg.EventPackages) > 0 {
+		headers = append(headers, sip.NewHeader("Allow-Events", strings.Join(ua.cfg.EventPackages, ", ")))
+	}
+	ua.respond(tx, status, reason, headers...)
 }
 
 func (ua *UserAgent) receiveInDialog(req *sip.Request, tx *transaction.Server) {
+	if ua.subscriptions.receive(req, tx) {
+		return
+	}
 	call := ua.dialogs[dialogOf(req)]
 	if call == nil {
 		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist") // section 12.2.2

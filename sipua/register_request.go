@@ -224,7 +224,7 @@ func (ua *UserAgent) contact(scheme string) sip.Uri {
 		if l.binding.gruu == "" {
 			continue
 		}
-		if uri, err := message.ParseURI(l.binding.gruu); err == nil && (scheme != "sips" || uri.Scheme == "sips") {
+		if uri, err := message.ParseURI(l.binding.gruu); err == nil && (uri.Scheme == "sips" || uri.Scheme == "sip" && scheme != "sips") {
 			return uri
 		}
 	}

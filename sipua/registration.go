@@ -160,6 +160,7 @@ func (p *Push) check() error {
 func (r *registration) registered(b *binding, expires time.Duration) {
 	r.told = true
 	r.ua.emit(Registered{Flow: b.link.number, Expires: expires, Bindings: slices.Clone(b.bindings), GRUU: b.gruu, Outbound: b.outbound})
+	r.ua.recovered()
 	if b.link.number > 1 || !b.outbound {
 		return
 	}

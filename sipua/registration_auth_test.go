@@ -74,7 +74,7 @@ func TestRegisterOtherCredentials(t *testing.T) {
 		w.Respond(req, 200, "OK", req.Contact())
 		require.NoError(w, done())
 	}, func(c *sipua.Config) {
-		c.Credentials = sipua.Credentials{HA1: "0b7935b00493607aaffb214fa56001cd"}
+		c.Credentials = sipua.Credentials{HA1: []sipua.HA1{{Hash: "0b7935b00493607aaffb214fa56001cd"}}}
 	})
 }
 

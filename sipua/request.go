@@ -22,6 +22,7 @@ type exchange struct {
 	build   func() *sip.Request
 	tx      *transaction.Client
 	auth    authenticator
+	asking  *sip.Response // the challenge that waits for Config.CredentialsFor
 	handler func(*sip.Response, error)
 	// next, when set, is asked before the request is sent once more with
 	// credentials. It returns the new sequence number, or false to give up. The
@@ -74,20 +75,24 @@ func (x *exchange) begin(l *link, err error) {
 func (x *exchange) send(req *sip.Request) {
 	x.link.route(req)
 	x.link.complete(req)
+	if x.tx == nil {
+		x.auth.secure = secure(x.link.flow.URL())
+		x.ua.auth.apply(&x.auth, req)
+	}
 	x.tx = x.link.layer.Request(req, x.receive)
 }
 
 func (x *exchange) receive(res *sip.Response, err error) {
 	switch {
 	case err != nil && x.retry && errors.Is(err, ErrConnectionLost) && !x.ua.closed:
-		x.auth = authenticator{}
+		x.auth, x.tx = authenticator{}, nil
 		x.wait()
 	case err != nil:
 		x.handler(nil, transactionError(err))
 	case res.StatusCode == sip.StatusUnauthorized || res.StatusCode == sip.StatusProxyAuthRequired:
 		x.challenged(res)
 	default:
-		x.handler(res, nil)
+		x.deliver(res)
 	}
 }
 
@@ -131,28 +136,40 @@ func transactionError(err error) error {
 // challenged answers a challenge (section 22.2 and 22.3) with the same request,
 // a new transaction and the next sequence number.
 func (x *exchange) challenged(res *sip.Response) {
-	headers, err := x.auth.answer(x.ua.credentials(), x.tx.Request, res)
-	if err != nil {
-		x.handler(nil, err)
-		return
-	}
-	req := x.tx.Request.Clone()
-	seq, ok := req.CSeq().SeqNo+1, true
-	if x.next != nil {
-		if seq, ok = x.next(req); !ok {
-			x.handler(res, nil)
+	x.asking = res
+	x.ua.auth.challenged(&x.auth, x.tx.Request, res, func(err error) {
+		if x.asking == nil {
+			return // given up meanwhile
+		}
+		x.asking = nil
+		if err != nil {
+			x.handler(nil, err)
 			return
 		}
-	}
-	for _, h := range headers {
-		for req.RemoveHeader(h.Name()) {
+		req := x.tx.Request.Clone()
+		seq, ok := req.CSeq().SeqNo+1, true
+		if x.next != nil {
+			if seq, ok = x.next(req); !ok {
+				x.handler(res, nil)
+				return
+			}
 		}
+		x.ua.auth.put(&x.auth, req)
+		message.CSeq(req, seq)
+		x.send(req)
+	})
+}
+
+// giveUp ends the wait for Config.CredentialsFor, which may be a person: the
+// challenge is the answer then. It reports whether there was such a wait.
+func (x *exchange) giveUp() bool {
+	res := x.asking
+	if res == nil {
+		return false
 	}
-	for _, h := range headers {
-		req.AppendHeader(h)
-	}
-	message.CSeq(req, seq)
-	x.send(req)
+	x.asking = nil
+	x.handler(res, nil)
+	return true
 }
 
 // rejected makes the error of a final response that is not a 2xx.

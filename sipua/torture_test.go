@@ -62,7 +62,7 @@ var tortures = map[string]torture{
 	"transports": {section: "3.1.1.10", status: 200, says: []string{
 		"Via: SIP/2.0/UDP t1.example.com;branch=z9hG4bKkdjuw", "Via: SIP/2.0/SCTP t2.example.com;branch=z9hG4bKklasjdhf", "Via: SIP/2.0/TLS t3.example.com;branch=z9hG4bK2980unddj",
 		"Via: SIP/2.0/UNKNOWN t4.example.com;branch=z9hG4bKasd0f3en", "Via: SIP/2.0/TCP t5.example.com;branch=z9hG4bK0a9idfnee"}},
-	"mpart01":  {section: "3.1.1.11", status: 405, says: []string{"Allow: " + allowed}},
+	"mpart01":  {section: "3.1.1.11", status: 415, says: []string{"Accept: text/plain"}},
 	"unreason": {section: "3.1.1.12", event: true},
 	"noreason": {section: "3.1.1.13", event: true},
 
@@ -113,7 +113,7 @@ var tortures = map[string]torture{
 		target: "sip:UserB@example.com;maddr=ss1.example.com"}, // a strict router: section 12.2.1.1
 }
 
-const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO"
 
 // oldPhone is media that takes any session description; sipuatest's is as strict as a
 // browser, which wants DTLS.

@@ -20,9 +20,6 @@ import (
 type UserAgent struct {
 	cfg Config // without the secrets
 	aor sip.Uri
-	// credentials returns the secrets. In a function they cannot be printed with
-	// the user agent by accident.
-	credentials func() Credentials
 
 	host string // of our Via and Contact: RFC 7118 section 5, an ".invalid" name
 	user string // of our Contact
@@ -37,15 +34,18 @@ type UserAgent struct {
 	tracing   atomic.Int32 // number of Trace listeners
 
 	// Owned by the owner goroutine.
-	links        []*link     // at least one
-	connected    bool        // Connect was called: a connection is wanted
-	unsent       []*exchange // requests that wait for the next flow
-	registration registration
-	calls        []*Call
-	dialogs      map[dialog.ID]*Call
-	closed       bool
-	timers       map[*timer]bool
-	dropped      int // events since one was last delivered in full
+	auth          *authentication
+	links         []*link     // at least one
+	connected     bool        // Connect was called: a connection is wanted
+	recovering    bool        // every flow was lost, and subscriptions wait for one
+	unsent        []*exchange // requests that wait for the next flow
+	registration  registration
+	calls         []*Call
+	subscriptions subscriptions
+	dialogs       map[dialog.ID]*Call
+	closed        bool
+	timers        map[*timer]bool
+	dropped       int // events since one was last delivered in full
 
 	callList atomic.Pointer[[]*Call] // what Calls returns: a copy of calls
 }
@@ -64,9 +64,8 @@ func New(cfg Config) (*UserAgent, error) {
 		dialogs: map[dialog.ID]*Call{}, timers: map[*timer]bool{},
 		host: message.NewToken(12) + ".invalid", user: message.NewToken(8),
 	}
-	secrets := cfg.Credentials
-	ua.credentials = func() Credentials { return secrets }
-	ua.cfg.Credentials = Credentials{Username: secrets.Username}
+	ua.auth = newAuthentication(ua, cfg.Credentials)
+	ua.cfg.Credentials = Credentials{Username: cfg.Credentials.Username} // what is printed has no secret
 	ua.ctx, ua.cancel = context.WithCancel(context.Background())
 	for number := 1; number <= ua.cfg.Flows; number++ {
 		ua.links = append(ua.links, ua.newLink(number))
@@ -175,7 +174,7 @@ func (ua *UserAgent) publishCalls() {
 	ua.callList.Store(&list)
 }
 
-// Shutdown ends every call, unregisters and closes. Nothing is left at the
+// Shutdown ends every call, subscription and publication, unregisters and closes. Nothing is left at the
 // server when it returns nil. When ctx ends first the rest is dropped as by
 // Close, and the error says so.
 func (ua *UserAgent) Shutdown(ctx context.Context) error {
@@ -184,6 +183,7 @@ func (ua *UserAgent) Shutdown(ctx context.Context) error {
 		wg.Go(func() { _ = c.Hangup(ctx) }) // a call that is over already is no failure
 	}
 	wg.Wait()
+	ua.endSubscriptions(ctx)
 	err := ua.Unregister(ctx)
 	if errors.Is(err, ErrClosed) {
 		err = nil
@@ -215,6 +215,7 @@ func (ua *UserAgent) teardown() {
 	for _, l := range ua.links {
 		l.binding.close()
 	}
+	ua.subscriptions.close(err)
 	for _, l := range ua.links {
 		l.flow.Close(err)
 		l.layer.FlowLost(err)

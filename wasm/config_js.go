@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"syscall/js"
 	"time"
 
@@ -12,7 +13,9 @@ import (
 func readConfig(args js.Value) (sipua.Config, error) {
 	cfg := sipua.Config{
 		URI: text(args, "uri"), DisplayName: text(args, "displayName"), UserAgent: text(args, "userAgent"),
-		Credentials:         sipua.Credentials{Username: text(args, "username"), Password: text(args, "password"), HA1: text(args, "ha1")},
+		Credentials:         readCredentials(args.Get("credentials")),
+		CredentialsFor:      askCredentials(args.Get("credentials")),
+		MinDigest:           minDigests[text(args, "minDigest")],
 		InstanceID:          text(args, "instanceId"),
 		RegistrationExpires: time.Duration(number(args, "registrationExpires", 0) * float64(time.Second)),
 		ConnectTimeout:      milliseconds(args, "connectTimeout", 0),
@@ -38,6 +41,48 @@ func readConfig(args js.Value) (sipua.Config, error) {
 		cfg.ContactParams = append(cfg.ContactParams, sipua.Param{Name: p[0], Value: p[1]})
 	}
 	return cfg, err
+}
+
+var minDigests = map[string]sipua.DigestAlgorithm{
+	"MD5": sipua.DigestMD5, "SHA-256": sipua.DigestSHA256, "SHA-512-256": sipua.DigestSHA512256,
+}
+
+// readCredentials reads { username, password }, { username, ha1 } or { token }; a
+// function and nothing are none.
+func readCredentials(v js.Value) sipua.Credentials {
+	c := sipua.Credentials{Username: text(v, "username"), Password: text(v, "password"), Token: text(v, "token")}
+	if ha1 := text(v, "ha1"); ha1 != "" {
+		c.HA1 = []sipua.HA1{{Hash: ha1}}
+	} else if isObject(v) {
+		each(v.Get("ha1"), func(h js.Value) {
+			c.HA1 = append(c.HA1, sipua.HA1{Realm: text(h, "realm"), Algorithm: text(h, "algorithm"), Hash: text(h, "hash")})
+		})
+	}
+	return c
+}
+
+// askCredentials calls the page's function for each challenge.
+func askCredentials(f js.Value) sipua.CredentialsFunc {
+	if f.Type() != js.TypeFunction {
+		return nil
+	}
+	return func(ctx context.Context, c sipua.Challenge) (sipua.Credentials, error) {
+		o := object("scheme", c.Scheme, "realm", c.Realm, "proxy", c.Proxy, "host", c.Host, "retry", c.Retry)
+		algorithms := []any{}
+		for _, a := range c.Algorithms {
+			algorithms = append(algorithms, a)
+		}
+		o["algorithms"] = algorithms
+		optional(o, "error", c.Error)
+		optional(o, "scope", c.Scope)
+		optional(o, "authzServer", c.AuthzServer)
+		promise, err := try(func() js.Value { return f.Invoke(o) })
+		if err != nil {
+			return sipua.Credentials{}, err
+		}
+		v, err := await(ctx, promise, nil)
+		return readCredentials(v), err
+	}
 }
 
 // readPush reads { provider, prid, param }; nil when it is not there.

@@ -181,7 +181,8 @@ func TestPipePings(t *testing.T) {
 		}
 		assert.Equal(t, []int{3, 1, 2}, []int{peer.Pings(), peer.On(urlA).Pings(), peer.Conn(2).Pings()})
 		peer.On(urlB).ExpectPing(t)
-		peer.ExpectPing(t)
+		peer.On(urlB).ExpectPing(t)
+		assert.Contains(t, failure(t, func(t testing.TB) { peer.On(urlB).ExpectPing(t) }), "a keep-alive ping")
 		peer.ExpectPing(t)
 		assert.Contains(t, failure(t, func(t testing.TB) { peer.ExpectPing(t) }), "a keep-alive ping, got nothing within 1m0s")
 		pong, err := a.Read()

@@ -17,8 +17,9 @@ import (
 
 // Server is a SIP registrar and proxy for WebSocket clients (RFC 7118) inside
 // the test's own process, in the manner of [httptest.Server]. It challenges,
-// registers, forks, routes and cancels as RFC 3261 sections 10 and 16 say, and
-// has hooks for what goes wrong in real networks.
+// registers, forks, routes and cancels as RFC 3261 sections 10 and 16 say, keeps
+// flows as RFC 5626 does, notifies where [Options.Events] asks for it, and has
+// hooks for what goes wrong in real networks. What it keeps is bounded.
 //
 // Parser, messages and transaction machines are those of sipgo, which shares
 // nothing but the message type with the user agent under test: what the two

@@ -195,7 +195,7 @@ func (c *extensionCall) retransmit(tx *serverTransaction, ok *sip.Response) {
 			c.hangup()
 			return
 		}
-		c.interval = min(2*c.interval, sip.T2)
+		c.interval = min(2*c.interval, sip.T2, 64*sip.T1-c.waited)
 		c.server.finish(tx, ok)
 		c.unacked.Reset(c.interval)
 		c.mu.Unlock()

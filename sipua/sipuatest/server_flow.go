@@ -133,7 +133,7 @@ func (f *flow) write() {
 		switch {
 		case !ok:
 			return
-		case next.close == 1006:
+		case next.close == 1006, next.close != 0 && f.silent.Load(): // no farewell passes
 			f.wire.abort()
 			return
 		case next.close != 0:

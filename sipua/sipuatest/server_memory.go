@@ -68,9 +68,6 @@ func (w *memoryWire) end(e *sipua.CloseError) {
 	if w.ended != nil {
 		return
 	}
-	if w.silent && e.Code != 1006 {
-		return // a farewell that nobody hears; the abort behind it ends the wire
-	}
 	w.ended = e
 	w.up.close()
 	w.down.close()
@@ -138,12 +135,5 @@ func (c memoryConn) Write(message []byte) error {
 }
 
 func (c memoryConn) Close(code int, reason string) {
-	w := c.wire
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ended == nil {
-		w.ended = &sipua.CloseError{Code: code, Reason: reason}
-		w.up.close()
-		w.down.close()
-	}
+	c.wire.end(&sipua.CloseError{Code: code, Reason: reason})
 }

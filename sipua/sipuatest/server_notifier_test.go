@@ -187,7 +187,10 @@ func TestNotifierSubscriptionOutlivesItsConnection(t *testing.T) {
 		assert.ErrorContains(t, <-a.closed, "1006")
 		s.SetMailbox("1001", 1, 0) // lost
 		b := newMemoryPhone(t, s, "1001")
-		b.seq = a.seq
+		b.seq, b.host = a.seq, a.host
+		b.register()
+		s.SetMailbox("1001", 1, 0) // reaches the contact where it lives now
+		b.notified("active;expires=3600")
 		b.within("SUBSCRIBE", ok, "Event: message-summary", "Expires: 60")
 		b.expectResponse(200)
 		assert.Contains(t, string(b.notified("active;expires=60").Body()), "Voice-Message: 1/0")

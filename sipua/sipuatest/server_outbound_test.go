@@ -172,6 +172,9 @@ func TestServerEdgeProxy(t *testing.T) {
 	require.Len(t, path, 1)
 	assert.Regexp(t, `^<sip:\w+@127\.0\.0\.1:\d+;transport=ws;lr;ob>$`, path[0])
 	a.outbound(instanceA, "1")
+	b.request("MESSAGE", "sip:1001@example.com", "sip:1001@example.com", "Route: "+path[0]) // its own flow is the way out
+	a.respond(a.expectRequest("MESSAGE"), 200, "OK", "a")
+	b.expectResponse(200)
 
 	a.request("INVITE", "sip:1002@example.com", "sip:1002@example.com")
 	a.expectResponse(100)
@@ -205,6 +208,8 @@ func TestServerEdgeProxy(t *testing.T) {
 	require.Len(t, s.Flows("1002"), 2)
 	s.Flows("1002")[0].Drop(1006)
 	a.write(inDialog("BYE"))
+	a.expectResponse(430)
+	a.request("OPTIONS", b.contact(), b.contact(), callerRoutes...) // nor outside of it
 	a.expectResponse(430)
 	again.nothingMore()
 }

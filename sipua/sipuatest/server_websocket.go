@@ -122,8 +122,8 @@ func (h *hijackRecorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // 5.5.1). The library under it answers the client's close frame, which its reader
 // sees, also when that is itself the answer to ours; browsers then report 1006.
 //
-// Silent it sends nothing at all, and nothing that comes reaches the library,
-// which would answer pings and closes.
+// When it is silent, nothing that comes reaches the library, which would answer
+// pings and closes.
 type closingConn struct {
 	net.Conn
 	closed atomic.Bool
@@ -141,7 +141,7 @@ func (c *closingConn) Read(p []byte) (int, error) {
 
 func (c *closingConn) Write(p []byte) (int, error) {
 	const closeFrame = 0x88 // FIN and opcode 8; each frame is flushed on its own
-	if c.silent.Load() || c.closed.Load() || len(p) > 0 && p[0] == closeFrame && c.closed.Swap(true) {
+	if c.closed.Load() || len(p) > 0 && p[0] == closeFrame && c.closed.Swap(true) {
 		return len(p), nil
 	}
 	return c.Conn.Write(p)

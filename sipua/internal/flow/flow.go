@@ -88,6 +88,8 @@ type Flow struct {
 	stopWait func()
 	stopBack func() // timer of the return to a preferred server
 	backing  bool   // that return is being dialled
+	returned bool   // conn came of such a return
+	vain     int    // returns in a row that did not last
 	dial     int    // number of the dial that counts
 	begun    time.Time
 	abandon  context.CancelFunc
@@ -192,6 +194,7 @@ func (f *Flow) opened(number int, conn Conn, server int) {
 			return
 		}
 		f.drop(nil)
+		f.returned = true
 	}
 	f.servers[server].weak, f.offline = false, false
 	f.state, f.conn, f.current, f.since = Up, conn, server, time.Now()
@@ -283,10 +286,17 @@ func (f *Flow) drop(err error) {
 	server := &f.servers[f.current]
 	if lasted := time.Since(f.since) >= stable; lasted {
 		f.failures = 0
+		if f.returned {
+			f.vain = 0
+		}
 	} else if err != nil {
 		f.failures++
 		server.weak = true
+		if f.returned {
+			f.vain++
+		}
 	}
+	f.returned = false
 	if err == ErrSilent {
 		server.weak, server.pings = true, unknown // what answers there may have changed
 	}
@@ -338,7 +348,8 @@ func (f *Flow) lookBack() {
 	if !slices.ContainsFunc(f.servers, func(e entrance) bool { return e.Priority < f.servers[f.current].Priority }) {
 		return
 	}
-	f.stopBack = f.cfg.After(Between(f.cfg.Return*8/10, f.cfg.Return), func() {
+	wait := f.cfg.Return << min(f.vain, 5) // a server that does not last costs a registration each time
+	f.stopBack = f.cfg.After(Between(wait*8/10, wait), func() {
 		better := f.servers.better(f.current, time.Now())
 		if f.cfg.Busy() || len(better) == 0 {
 			f.lookBack()
@@ -402,11 +413,11 @@ func (f *Flow) Rest() {
 
 // Close ends the flow at once. Those who wait are told err. Connect opens it again.
 func (f *Flow) Close(err error) {
-	f.cancelDial()
-	f.stopWait()
 	if f.conn != nil {
 		f.drop(nil)
 	}
+	f.cancelDial() // also what OnLost has begun
+	f.stopWait()
 	f.state = Idle
 	f.settle(err)
 }

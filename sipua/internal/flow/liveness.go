@@ -2,6 +2,7 @@ package flow
 
 import (
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -52,6 +53,7 @@ type liveness struct {
 	quiet    time.Duration // after which a sign of life is asked for: a part of interval
 	last     time.Time     // when something arrived
 	asked    bool
+	owed     bool // a CRLF ping has been sent that no pong has answered
 	stopPing func()
 	stopPong func()
 }
@@ -69,7 +71,7 @@ func (l *liveness) start() {
 func (l *liveness) stop() {
 	l.stopPing()
 	l.stopPong()
-	l.asked = false
+	l.asked, l.owed = false, false
 }
 
 // now is the time of the wall: the other clock may stand still while the device
@@ -125,6 +127,7 @@ func (l *liveness) ping() {
 	server := &l.f.servers[l.f.current]
 	method := l.f.cfg.Liveness.Method
 	if method == CRLF || method == Auto && server.pings != answers {
+		l.owed = true
 		_ = l.f.conn.Write([]byte("\r\n\r\n")) // a connection that does not take it gives no sign of life
 	}
 	if method == Ask || method == Auto && server.pings != pongs {
@@ -139,9 +142,9 @@ func (l *liveness) heard(data []byte) bool {
 	ping, pong := string(data) == "\r\n\r\n", string(data) == "\r\n"
 	server := &l.f.servers[l.f.current]
 	switch {
-	case l.asked && pong:
-		server.pings = pongs
-	case l.asked && server.pings == unknown && !ping:
+	case pong && l.owed: // perhaps behind something else
+		server.pings, l.owed = pongs, false
+	case l.asked && server.pings == unknown && strings.HasPrefix(string(data[:min(len(data), 8)]), "SIP/2.0 "):
 		server.pings = answers // unless a pong follows
 	}
 	if l.asked {

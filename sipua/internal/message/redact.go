@@ -86,7 +86,7 @@ func redactCredentials(value string) string {
 
 // harmless are the digest parameters that help to find a fault and prove nothing.
 // Whatever else there is, is hidden.
-var harmless = []string{"username", "realm", "nonce", "uri", "algorithm", "opaque", "qop", "nc", "userhash", "stale"}
+var harmless = []string{"username", "realm", "nonce", "uri", "algorithm", "opaque", "qop", "nc", "userhash", "stale", "username*", "nextnonce"}
 
 func redactParams(s string) string {
 	var out []string

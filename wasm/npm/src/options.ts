@@ -15,6 +15,16 @@ const isShort = (value: unknown) => value === undefined || (Number.isInteger(val
 const isServer = (v: unknown) => isURL(v) || (isObject(v) && isURL(v["url"]) && isShort(v["priority"]) && isShort(v["weight"]));
 const isPair = (v: unknown) => Array.isArray(v) && v.length === 2 && v.every(isText);
 
+const isDigest = (v: unknown) => ["MD5", "SHA-256", "SHA-512-256"].includes(v as string);
+const isAbsentOr = (holds: (v: unknown) => boolean) => (v: unknown) => v === undefined || holds(v);
+const isHA1 = (v: unknown) => isText(v) || (isList(v, (h) =>
+  isObject(h) && isText(h["hash"]) && isAbsentOr(isText)(h["realm"]) && isAbsentOr(isDigest)(h["algorithm"])) && (v as unknown[]).length > 0);
+function isCredentials(v: unknown): boolean {
+  if (!isObject(v) || !isAbsentOr(isText)(v["username"])) return false;
+  const given = ([["password", isText], ["ha1", isHA1], ["token", isText]] as const).filter(([name]) => v[name] !== undefined);
+  return given.length === 1 && given.every(([name, holds]) => holds(v[name]));
+}
+
 const milliseconds: Rule = ["a number of milliseconds, at least 1", (v) => isNumber(v, 1)];
 const flag: Rule = ["true or false", (v) => typeof v === "boolean"];
 const text: Rule = ["a string without line breaks", isText];
@@ -27,10 +37,10 @@ const rules: { readonly [Name in keyof Required<UserAgentOptions>]: Rule } = {
     (v) => isList(v, isServer) && (v as unknown[]).length > 0,
   ],
   credentials: [
-    "{ username?, password } or { username?, ha1 }, all of them strings",
-    (v) => isObject(v) && (v["username"] === undefined || isText(v["username"])) &&
-      [v["password"], v["ha1"]].map((secret) => typeof secret).sort().join() === "string,undefined",
+    "{ username?, password }, { username?, ha1 } or { token }, or a function that gives one of them",
+    (v) => typeof v === "function" || isCredentials(v),
   ],
+  minDigest: ['"MD5", "SHA-256" or "SHA-512-256"', isDigest],
   displayName: text,
   instanceId: ['a URN, such as "urn:uuid:…"', (v) => isText(v) && /^urn:[^<>"]+$/.test(v)],
   registrationExpires: ["a number of seconds, at least 60", (v) => isNumber(v, 60)],

@@ -1,5 +1,6 @@
 import { watchNetwork, type Binding, type ConnectionOptions, type Push, type RegistrationOptions } from "./connection.js";
 import { Call, type AudioOptions, type CallOptions, type Waiting } from "./call.js";
+import type { Challenge, Credentials } from "./credentials.js";
 import { Emitter, report } from "./emitter.js";
 import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
 import type { Identity, TraceMessage, UserAgentEvents } from "./events.js";
@@ -7,20 +8,14 @@ import { loadPort, type LoadOptions } from "./load.js";
 import { checkOptions } from "./options.js";
 import type { Port, Target } from "./port.js";
 
-/**
- * Answers to digest challenges (RFC 8760): a password, or the hash "HA1" of `username:realm:password` in hexadecimal for
- * those who do not want to hold the password. A hash is good for one realm and one algorithm.
- */
-export type Credentials =
-  | { /** Default: the user part of `uri`. */ username?: string; password: string; ha1?: never }
-  | { /** Default: the user part of `uri`. */ username?: string; ha1: string; password?: never };
-
 /** Options of {@link UserAgent.create}. */
 export interface UserAgentOptions extends ConnectionOptions, RegistrationOptions, LoadOptions, AudioOptions, Waiting {
   /** Address of record, such as "sip:1001@example.com". */
   uri: string;
-  /** Without them a server's challenge ends in code "unauthorized". */
-  credentials?: Credentials;
+  /** Without them a server's challenge ends in code "unauthorized". A function is asked for each realm: see {@link Challenge}. */
+  credentials?: Credentials | ((challenge: Challenge) => Credentials | Promise<Credentials>);
+  /** The weakest digest algorithm that is answered (RFC 8760). Default "MD5", which is all. */
+  minDigest?: "MD5" | "SHA-256" | "SHA-512-256";
   /** Name that others see, such as "Alice". Default: none. */
   displayName?: string;
   /** The User-Agent header. Default "sipwasm/<version>". */
@@ -57,13 +52,13 @@ export class UserAgent {
    */
   static async create(options: UserAgentOptions): Promise<UserAgent> {
     checkOptions(options);
-    const { wasm, host, audio, signal, credentials, network = true, ...rest } = options;
+    const { wasm, host, audio, signal, network = true, ...rest } = options;
     return abortable("create", signal, async () => {
       const port = await loadPort({ ...(wasm !== undefined && { wasm }), ...(host && { host }) });
       signal?.throwIfAborted(); // the promise has been rejected by now; this keeps from making what nobody can close
       const ua = new UserAgent(port, audio);
       try {
-        const { instanceId } = await port.call<{ instanceId: string }>("create", ua.#handle, { ...rest, ...credentials });
+        const { instanceId } = await port.call<{ instanceId: string }>("create", ua.#handle, rest);
         ua.#instanceId = instanceId;
         if (network) ua.#unwatch = watchNetwork(globalThis, (online) => { ua.#act("network", undefined, { online }).catch(report); });
       } catch (error) {

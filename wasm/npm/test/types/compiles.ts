@@ -1,7 +1,7 @@
 // What must compile. Each block is a program that the README or the documentation promises.
 import {
   load, SipError, UserAgent, VERSION,
-  type AcceptOptions, type Call, type CallOptions, type CallState, type Credentials, type EndedEvent, type ErrorCode,
+  type AcceptOptions, type Call, type CallOptions, type CallState, type Challenge, type Credentials, type EndedEvent, type ErrorCode,
   type Host, type Identity, type TraceMessage, type UserAgentEvents, type UserAgentOptions, type WasmSource,
 } from "sipwasm";
 
@@ -71,7 +71,13 @@ export function everyEvent(ua: UserAgent, call: Call, log: (...x: (string | numb
   call.on("autoplayBlocked", async ({ resume }) => { await resume(); });
 }
 
-export const credentials: Credentials[] = [{ password: "p" }, { username: "u", password: "p" }, { ha1: "0" }, { username: "u", ha1: "0" }];
+export const credentials: Credentials[] = [{ password: "p" }, { username: "u", password: "p" }, { ha1: "0" }, { username: "u", ha1: "0" },
+  { ha1: [{ realm: "r", algorithm: "SHA-512-256", hash: "0" }] }, { token: "t" }];
+export const asked: UserAgentOptions = {
+  uri: "", servers: ["wss://a"], minDigest: "SHA-256",
+  credentials: async ({ scheme, realm, algorithms, proxy, host, retry, error, scope, authzServer }: Challenge) =>
+    ({ username: `${scheme}${realm}${algorithms.join()}${proxy}${host}${retry}${error}${scope}${authzServer}`, password: "p" }),
+};
 export const callOptions: CallOptions = { headers: [["X-A", "1"]], media: { constraints: { audio: true } }, audio: false };
 export const acceptOptions: AcceptOptions = { media: { stream: new MediaStream() }, audio: new Audio() };
 export const options: UserAgentOptions = { uri: "", servers: [] as readonly string[], iceServers: [{ urls: "stun:x" }] };

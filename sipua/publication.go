@@ -315,9 +315,11 @@ func (p *Publication) wait(res *sip.Response, err error) {
 	if res != nil {
 		pause = max(pause, retryAfter(res))
 	}
-	if !p.lost {
-		p.due = p.ua.after(pause, p.refresh)
+	if p.lost {
+		p.ua.awaitsFlow()
+		return
 	}
+	p.due = p.ua.after(pause, p.refresh)
 }
 
 // published is the 2xx (section 4.1): a new entity tag, and a lifetime not

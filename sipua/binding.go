@@ -444,7 +444,7 @@ func refreshAfter(granted time.Duration) time.Duration {
 }
 
 func (b *binding) nextTurn() {
-	if len(b.turn) > 0 && !b.busy() {
+	for len(b.turn) > 0 && !b.busy() { // what ends at once, or only asks, lets the next one on
 		next := b.turn[0]
 		b.turn = b.turn[1:]
 		next.run(next.done)

@@ -255,3 +255,27 @@ func TestConnectionsThatTakeNothing(t *testing.T) {
 		require.NoError(w, done())
 	}, flows(2), func(c *sipua.Config) { c.Transport = stuck{c.Transport, &deaf, &written} })
 }
+
+// What waits for a REGISTER under way has its turn, also behind something that needs
+// no turn.
+func TestEveryTurnComes(t *testing.T) {
+	play(t, func(w *world) {
+		req, registered := w.registering()
+		fetched := begin(func() error { _, err := w.ua.FetchBindings(w.Context()); return err })
+		synctest.Wait()
+		removed := begin(func() error { return w.ua.Unregister(w.Context()) })
+		synctest.Wait()
+		again := begin(func() error { return w.ua.Unregister(w.Context()) })
+		synctest.Wait()
+		last := begin(func() error { return w.ua.Register(w.Context()) })
+		synctest.Wait()
+		w.Respond(req, 200, "OK", req.Contact())
+		for range 3 {
+			req := w.ExpectRequest(w.T, "REGISTER")
+			w.Respond(req, 200, "OK")
+		}
+		for _, done := range []func() error{registered, fetched, removed, again, last} {
+			require.NoError(w, done())
+		}
+	})
+}

@@ -8,3 +8,12 @@ func (ua *UserAgent) WantsFlow() (active bool) {
 	<-done
 	return active
 }
+
+// Left counts the timers and transactions of a user agent that has been closed.
+func (ua *UserAgent) Left() (timers, transactions int) {
+	<-ua.owner.done
+	for _, l := range ua.links {
+		transactions += l.layer.Len()
+	}
+	return len(ua.timers), transactions
+}

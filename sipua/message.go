@@ -151,9 +151,6 @@ func (ua *UserAgent) receiveMessage(req *sip.Request, tx *transaction.Server, ca
 		contentType = "text/plain"
 	}
 	switch {
-	case ua.layer.Merged(tx):
-		ua.respond(tx, sip.StatusLoopDetected, "Loop Detected")
-		return
 	case len(req.Body()) > 0 && !takes(ua.cfg.AcceptMessages, contentType):
 		ua.respond(tx, sip.StatusUnsupportedMediaType, "Unsupported Media Type", sip.NewHeader("Accept", strings.Join(ua.cfg.AcceptMessages, ", ")))
 		return

@@ -415,6 +415,31 @@ func TestNotifierRecovers(t *testing.T) {
 	}, serving)
 }
 
+// The end does not wait for anybody's flow: it opens one, once.
+func TestNotifierEndsWithoutFlow(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.active()
+		one := begin(func() error { return k.n.Notify(w.Context(), "", nil) })
+		k.next()
+		w.Drop(1006, "")
+		synctest.Wait()
+		done := begin(func() error { return k.n.Terminate(w.Context(), "noresource", 0) })
+		w.Respond(k.next(), 200, "OK")
+		require.NoError(w, one())
+		w.Respond(k.next(), 200, "OK")
+		require.NoError(w, done())
+	}, serving)
+	play(t, func(w *world) {
+		k := w.active()
+		w.Drop(1006, "")
+		synctest.Wait()
+		w.Refuse(errors.New("down"))
+		require.ErrorIs(w, k.n.Terminate(w.Context(), "noresource", 0), sipua.ErrConnectionFailed)
+		require.Equal(w, `notifier ended "noresource" `, w.told()[0])
+		w.ExpectNothing(w.T, time.Hour)
+	}, serving)
+}
+
 func TestNotifierLimits(t *testing.T) {
 	play(t, func(w *world) { // subscribers
 		w.connect()

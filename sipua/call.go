@@ -27,21 +27,22 @@ type Call struct {
 	end      CallEnded            // set before ended is closed
 
 	// Owned by the owner goroutine.
-	state        CallState
-	table        callTable
-	media        *mediaWorker
-	exchange     offer.Exchange // whose turn it is to offer or answer
-	dialog       *dialog.Dialog // incoming: from the start; outgoing: with the answer
-	early        map[string]*dialog.Dialog
-	outgoing     outgoing
-	invite       *transaction.Server // incoming: the INVITE
-	incoming     incoming
-	unacked      *unacked // a 2xx of ours that waits for its ACK
-	wishes       []*wish  // hold and resume that wait for their turn
-	localHold    bool
-	remoteHold   bool
-	muted        bool
-	byeDone      []func(error)
+	state      CallState
+	table      callTable
+	media      *mediaWorker
+	exchange   offer.Exchange // whose turn it is to offer or answer
+	dialog     *dialog.Dialog // incoming: from the start; outgoing: with the answer
+	early      map[string]*dialog.Dialog
+	outgoing   outgoing
+	invite     *transaction.Server // incoming: the INVITE
+	incoming   incoming
+	unacked    *unacked // a 2xx of ours that waits for its ACK
+	wishes     []*wish  // hold and resume that wait for their turn
+	localHold  bool
+	remoteHold bool
+	muted      bool
+	byeDone    []func(error)
+
 	infoPackages []string // that the other side takes
 }
 

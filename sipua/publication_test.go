@@ -312,6 +312,12 @@ func TestPublicationClose(t *testing.T) {
 		w.Respond(k.next("e1", "", "0"), 200, "OK")
 		require.NoError(w, done())
 	})
+	play(t, func(w *world) { // and says when it could not
+		k := w.publish()
+		done := begin(func() error { return w.ua.Shutdown(w.Context()) })
+		w.Respond(k.next("e1", "", "0"), 500, "No")
+		typed(w, done(), sipua.CodeRejected, 500)
+	})
 }
 
 func TestPublicationLimit(t *testing.T) {

@@ -76,8 +76,9 @@ func (ss *subscriptions) close(err error) {
 	}
 }
 
-// endSubscriptions takes leave of everybody, for Shutdown.
-func (ua *UserAgent) endSubscriptions(ctx context.Context) {
+// endSubscriptions takes leave of everybody, for Shutdown. The error says what may
+// be left at a server; whom we told of our state finds out by himself.
+func (ua *UserAgent) endSubscriptions(ctx context.Context) error {
 	var ours []*Subscription
 	var theirs []*Notifier
 	var publications []*Publication
@@ -86,19 +87,21 @@ func (ua *UserAgent) endSubscriptions(ctx context.Context) {
 		done(nil)
 	})
 	if err != nil {
-		return
+		return nil // closed, or Unregister says so too
 	}
 	var wg sync.WaitGroup
-	for _, s := range ours {
-		wg.Go(func() { _ = s.Unsubscribe(ctx) }) // what is over already is no failure
+	left := make([]error, len(ours)+len(publications))
+	for i, s := range ours {
+		wg.Go(func() { left[i] = s.Unsubscribe(ctx) })
+	}
+	for i, p := range publications {
+		wg.Go(func() { left[len(ours)+i] = p.Remove(ctx) })
 	}
 	for _, n := range theirs {
 		wg.Go(func() { _ = n.Terminate(ctx, "probation", 0) })
 	}
-	for _, p := range publications {
-		wg.Go(func() { _ = p.Remove(ctx) })
-	}
 	wg.Wait()
+	return errors.Join(left...)
 }
 
 // receive takes a SUBSCRIBE or NOTIFY inside a dialog of ours. It reports false

@@ -35,15 +35,16 @@ type UserAgent struct {
 	tracing   atomic.Int32 // number of Trace listeners
 
 	// Owned by the owner goroutine.
-	flow          flow
-	layer         *transaction.Layer
-	registration  registration
-	calls         []*Call
+	flow         flow
+	layer        *transaction.Layer
+	registration registration
+	calls        []*Call
+	dialogs      map[dialog.ID]*Call
+	closed       bool
+	timers       map[*timer]bool
+	dropped      int // events since one was last delivered in full
+
 	subscriptions subscriptions
-	dialogs       map[dialog.ID]*Call
-	closed        bool
-	timers        map[*timer]bool
-	dropped       int // events since one was last delivered in full
 
 	callList atomic.Pointer[[]*Call] // what Calls returns: a copy of calls
 }
@@ -177,8 +178,8 @@ func (ua *UserAgent) publishCalls() {
 	ua.callList.Store(&list)
 }
 
-// Shutdown ends every call, subscription and publication, unregisters and closes. Nothing is left at the
-// server when it returns nil. When ctx ends first the rest is dropped as by
+// Shutdown ends every call, subscription and publication, unregisters and
+// closes. Nothing is left at the server when it returns nil. When ctx ends first the rest is dropped as by
 // Close, and the error says so.
 func (ua *UserAgent) Shutdown(ctx context.Context) error {
 	var wg sync.WaitGroup
@@ -186,12 +187,12 @@ func (ua *UserAgent) Shutdown(ctx context.Context) error {
 		wg.Go(func() { _ = c.Hangup(ctx) }) // a call that is over already is no failure
 	}
 	wg.Wait()
-	ua.endSubscriptions(ctx)
+	left := ua.endSubscriptions(ctx)
 	err := ua.Unregister(ctx)
 	if errors.Is(err, ErrClosed) {
 		err = nil
 	}
-	return errors.Join(err, ua.Close())
+	return errors.Join(left, err, ua.Close())
 }
 
 // Close drops everything at once: calls end (the other side is sent what ends

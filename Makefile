@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo build test setup lint test-native test-wasm test-ts test-browser test-softphone interop fuzz size clean
+.PHONY: help demo build test setup lint test-native test-trimmed test-wasm test-ts test-browser test-softphone interop fuzz soak bench-core size clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -27,8 +27,16 @@ test-native: ## Go tests with the race detector
 	go test -race -timeout 5m ./...
 	go test -C examples -race -timeout 5m ./...
 
-test-wasm: ## the same Go tests as WebAssembly in Node
-	GOOS=js GOARCH=wasm go test -timeout 5m -exec "$(CURDIR)/.ci/wasm-exec" ./sipua/... ./wasm/...
+# The copy of sipgo that the wasm is built with: examples/internal/webbuild/sipgo.go.
+# Behind the tag stands its server half, which sipuatest needs.
+test-trimmed: ## the user agent's Go tests with the copy of sipgo that the wasm is built with
+	modfile=$$(go run -C examples ./build -modfile) && \
+	go test -timeout 5m -modfile=$$modfile ./sipua/internal/... github.com/emiago/sipgo/sip && \
+	go test -timeout 5m -modfile=$$modfile -tags=sipgo_server ./sipua/...
+
+test-wasm: ## the same as WebAssembly in Node
+	modfile=$$(go run -C examples ./build -modfile) && GOOS=js GOARCH=wasm \
+	go test -timeout 5m -modfile=$$modfile -tags=sipgo_server -exec "$(CURDIR)/.ci/wasm-exec" ./sipua/... ./wasm/...
 
 test-ts: build ## TypeScript: type check and unit tests
 	@cd wasm/npm && npm run --silent check && NODE_OPTIONS=--test-reporter=spec npm run --silent test
@@ -44,10 +52,13 @@ interop: build ## calls with JsSIP, SIP.js and sipwasm itself through Kamailio
 	@go run -C examples ./interopbuild
 	@.ci/netns node wasm/npm/test/interop/run.mjs
 
-fuzz: ## look for input that breaks a parser, 30 s for each target (not part of test)
+fuzz: ## look for input that breaks a parser, 60 s for each target (not part of test)
 	@.ci/fuzz
 
-size: ## size of the wasm; fails when it is over its budget
+bench-core: build ## messages per second: native, wasm, JsSIP, SIP.js (not part of test)
+	@.ci/bench-core
+
+size: ## what the wasm is made of and its size; fails when it is over its budget
 	@go run -C examples ./build -size
 
 clean: ## delete what was built and logged

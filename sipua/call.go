@@ -27,22 +27,22 @@ type Call struct {
 	end      CallEnded            // set before ended is closed
 
 	// Owned by the owner goroutine.
-	state      CallState
-	table      callTable
-	media      *mediaWorker
-	exchange   offer.Exchange // whose turn it is to offer or answer
-	dialog     *dialog.Dialog // incoming: from the start; outgoing: with the answer
-	early      map[string]*dialog.Dialog
-	outgoing   outgoing
-	invite     *transaction.Server // incoming: the INVITE
-	incoming   incoming
-	unacked    *unacked // a 2xx of ours that waits for its ACK
-	wishes     []*wish  // hold and resume that wait for their turn
-	localHold  bool
-	remoteHold bool
-	muted      bool
-	byeDone    []func(error)
-
+	state        CallState
+	table        callTable
+	media        *mediaWorker
+	exchange     offer.Exchange // whose turn it is to offer or answer
+	link         *link          // the flow that the INVITE went over
+	dialog       *dialog.Dialog // incoming: from the start; outgoing: with the answer
+	early        map[string]*dialog.Dialog
+	outgoing     outgoing
+	invite       *transaction.Server // incoming: the INVITE
+	incoming     incoming
+	unacked      *unacked // a 2xx of ours that waits for its ACK
+	wishes       []*wish  // hold and resume that wait for their turn
+	localHold    bool
+	remoteHold   bool
+	muted        bool
+	byeDone      []func(error)
 	infoPackages []string // that the other side takes
 }
 
@@ -346,17 +346,19 @@ func inDialog(d *dialog.Dialog) func(*sip.Request) (uint32, bool) {
 // acknowledge sends the ACK for a 2xx (section 13.2.2.4). It is a request
 // without a transaction; credentials of the INVITE go along (section 22.1).
 func (c *Call) acknowledge(d *dialog.Dialog, invite *sip.Request, sdp string) {
+	l := c.ua.bestLink(c.link)
+	if l == nil {
+		return // the 2xx comes again
+	}
 	ack := d.Ack(invite.CSeq().SeqNo)
-	ack.PrependHeader(c.ua.via())
-	maxForwards := sip.MaxForwardsHeader(70)
-	ack.AppendHeader(&maxForwards)
+	l.complete(ack)
 	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
 		for _, h := range invite.GetHeaders(name) {
 			ack.AppendHeader(sip.HeaderClone(h))
 		}
 	}
 	setSDP(ack, sdp)
-	_ = c.ua.send(ack) // the 2xx comes again when this is lost; a lost flow is told elsewhere
+	_ = l.send(ack) // the 2xx comes again when this is lost; a lost flow is told elsewhere
 }
 
 // setSDP sets the body of a message, or none.
@@ -365,27 +367,22 @@ func setSDP(msg sip.Message, sdp string) {
 		msg.SetBody(nil)
 		return
 	}
-	msg.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+	msg.AppendHeader(sip.NewHeader("Content-Type", sdpType))
 	msg.SetBody([]byte(sdp))
 }
 
-// sdpOf returns the session description of a message, "" when it has none.
+// sdpOf returns the session description of a message, "" when it has none that can
+// be taken.
 func sdpOf(msg sip.Message) string {
-	if message.ContentType(msg) != "application/sdp" {
-		return ""
-	}
-	return string(msg.Body())
+	sdp, _ := message.Part(msg, sdpType) // whoever needs one says that there is none
+	return string(sdp)
 }
 
-// contactHeader is the Contact of what makes or refreshes our dialogs. "ob" is a
-// hint that this flow is the way back to us (RFC 5626 section 4.3); it asks for
-// nothing that a proxy without outbound would have to understand.
+// contactHeader is the Contact of what makes or refreshes our dialogs.
 func (c *Call) contactHeader() sip.Header {
 	scheme := c.outgoing.target.Scheme
 	if c.direction == Incoming {
 		scheme = c.invite.Request.Recipient.Scheme
 	}
-	uri := c.ua.contact(scheme)
-	uri.UriParams.Add("ob", "")
-	return &sip.ContactHeader{Address: uri}
+	return &sip.ContactHeader{Address: c.ua.contact(scheme)}
 }

@@ -2,6 +2,7 @@ package sipua
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -71,9 +72,6 @@ const maxCalls = 64
 func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 	sdp, problem := sessionOf(req)
 	switch {
-	case ua.layer.Merged(tx):
-		ua.respond(tx, sip.StatusLoopDetected, "Loop Detected")
-		return
 	case problem != 0:
 		ua.refuse(tx, problem)
 		return
@@ -85,6 +83,7 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		return
 	}
 	tag := message.NewTag()
+	wayBack(req)
 	d, err := dialog.NewUAS(req, tag)
 	if err != nil {
 		ua.respond(tx, sip.StatusBadRequest, "Bad Request: no Contact")
@@ -95,7 +94,7 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		ua: ua, id: d.ID.CallID, direction: Incoming, table: incomingTable, state: Ringing,
 		remote:   identity(from.DisplayName, from.Address),
 		answered: make(chan struct{}), ended: make(chan struct{}),
-		dialog: d, invite: tx, incoming: incoming{offer: sdp},
+		dialog: d, invite: tx, link: ua.linkOf(tx), incoming: incoming{offer: sdp},
 	}
 	c.learnInfo(req)
 	c.media = newMediaWorker(c, nil)
@@ -108,6 +107,14 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		c.incoming.expiry = ua.after(time.Duration(seconds)*time.Second, func() { c.handle(onCancel, &callEvent{req: req}) })
 	}
 	ua.emit(IncomingCall{Call: c})
+}
+
+// wayBack gives an INVITE of RFC 2543, whose branch has no magic cookie, the Contact
+// that it may leave out: its From (RFC 4475 section 3.4.1).
+func wayBack(invite *sip.Request) {
+	if len(invite.GetHeaders("contact")) == 0 && !strings.HasPrefix(message.Branch(invite), message.Magic) {
+		invite.AppendHeader(&sip.ContactHeader{Address: *invite.From().Address.Clone()})
+	}
 }
 
 // ring sends 180, and again each minute for as long as there is no answer, which
@@ -132,27 +139,32 @@ func (c *Call) silence(*callEvent) { c.media.close() }
 // sessionOf returns the offer in an INVITE, "" when there is none, or the status
 // that refuses it.
 func sessionOf(req *sip.Request) (sdp string, problem int) {
-	if len(req.Body()) == 0 {
-		return "", 0
-	}
-	encoding := message.HeaderValue(req, "Content-Encoding")
-	if message.ContentType(req) != "application/sdp" || encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return "", sip.StatusUnsupportedMediaType // section 8.2.3
-	}
-	if offer.Valid(string(req.Body())) != nil {
+	part, err := message.Part(req, sdpType)
+	var p *message.ParseError
+	switch {
+	case errors.As(err, &p):
+		return "", p.Status // section 8.2.3
+	case !message.Accepts(req, sdpType):
+		return "", sip.StatusNotAcceptable // section 21.4.7: what we would answer is not wanted
+	case part != nil && offer.Valid(string(part)) != nil:
 		return "", sip.StatusNotAcceptableHere // section 13.3.1.3
 	}
-	return string(req.Body()), 0
+	return string(part), 0
 }
 
 // refuse answers an INVITE whose content cannot be taken.
 func (ua *UserAgent) refuse(tx *transaction.Server, status int) {
-	if status == sip.StatusUnsupportedMediaType {
-		ua.respond(tx, status, "Unsupported Media Type", sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Accept-Encoding", "identity"))
-		return
+	switch status {
+	case sip.StatusBadRequest:
+		ua.respond(tx, status, "Bad Request: malformed multipart body")
+	case sip.StatusNotAcceptable:
+		ua.respond(tx, status, "Not Acceptable")
+	case sip.StatusUnsupportedMediaType: // section 21.4.13
+		ua.respond(tx, status, "Unsupported Media Type", sip.NewHeader("Accept", accept), sip.NewHeader("Accept-Encoding", "identity"))
+	default:
+		// Section 20.43: 399 is a warning in words.
+		ua.respond(tx, status, "Not Acceptable Here", sip.NewHeader("Warning", `399 `+ua.host+` "the session description cannot be used"`))
 	}
-	// Section 20.43: 399 is a warning in words.
-	ua.respond(tx, status, "Not Acceptable Here", sip.NewHeader("Warning", `399 `+ua.flow.host+` "the session description cannot be used"`))
 }
 
 // inviteResponse makes a response inside our dialog.

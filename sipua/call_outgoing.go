@@ -103,7 +103,7 @@ func (c *Call) start(o CallOptions) {
 		return
 	}
 	c.ua.addCall(c)
-	c.ua.connect(func(error) {}) // while the offer is made; it is tried again if that fails
+	c.ua.connect(nil, func(*link, error) {}) // while the offer is made; it is tried again if that fails
 	_ = c.exchange.Do(offer.OfferOut)
 	c.media.run(func(ctx context.Context, m Media) (string, error) { return m.CreateOffer(ctx, OfferOptions{}) },
 		func(sdp string, err error) {
@@ -111,7 +111,7 @@ func (c *Call) start(o CallOptions) {
 				c.handle(onMediaFailed, &callEvent{err: err})
 				return
 			}
-			c.ua.connect(func(err error) {
+			c.ua.connect(nil, func(_ *link, err error) {
 				if err != nil {
 					c.handle(onFailure, &callEvent{err: err})
 					return
@@ -148,6 +148,7 @@ func (c *Call) sendInvite(e *callEvent) {
 
 // invited sorts what comes back for the INVITE.
 func (c *Call) invited(res *sip.Response, err error) {
+	c.link = c.outgoing.request.link
 	switch {
 	case err != nil:
 		c.handle(onFailure, &callEvent{err: err})
@@ -276,7 +277,7 @@ func (c *Call) sendCancel(*callEvent) {
 	c.outgoing.cancels = true
 	cancel := x.tx.Cancel()
 	cancel.AppendHeader(sip.NewHeader("User-Agent", c.ua.cfg.UserAgent))
-	c.ua.layer.Request(cancel, func(*sip.Response, error) {
+	x.tx.Send(cancel, func(*sip.Response, error) {
 		// Its own answer means nothing (section 9.1); the INVITE's counts, for which
 		// 64*T1 are enough.
 	})

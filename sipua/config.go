@@ -4,13 +4,13 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
 
+	"github.com/sipwasm/sipwasm/sipua/internal/flow"
 	"github.com/sipwasm/sipwasm/sipua/internal/message"
 )
 
@@ -28,9 +28,36 @@ type Config struct {
 
 	// Servers are where the SIP service is reached. At least one is required.
 	Servers []Server
-	// Credentials answer digest challenges (RFC 8760). Without them a challenge
-	// ends the request with CodeUnauthorized.
+	// Credentials answer challenges (RFC 3261 section 22, RFC 8760, RFC 8898).
+	// Without them, and without CredentialsFor, a challenge ends the request with
+	// CodeUnauthorized.
 	Credentials Credentials
+	// CredentialsFor, when set, is asked before Credentials: see [CredentialsFunc].
+	// Default: none.
+	CredentialsFor CredentialsFunc
+	// MinDigest is the weakest digest algorithm that is answered. A request whose
+	// challenges are all weaker ends with CodeUnauthorized. Default: DigestMD5,
+	// which is all of them.
+	MinDigest DigestAlgorithm
+
+	// Reconnect says how a lost connection is made again.
+	Reconnect Reconnect
+	// KeepAlive says how a dead connection is noticed.
+	KeepAlive KeepAlive
+	// Flows is how many flows are kept registered at once, each over a connection of
+	// its own, so that one may be lost without a call being missed (RFC 5626
+	// section 4.2). More than one needs a registrar that supports outbound; with
+	// another one, and at first, there is one. Default 1, at most 4.
+	Flows int
+	// NoOutbound leaves reg-id and "Supported: outbound" (RFC 5626) out of REGISTER.
+	// A proxy that does not support outbound is found out without it (439).
+	NoOutbound bool
+	// Push, when set, tells the server how to wake this device (RFC 8599).
+	Push *Push
+	// ContactParams are further parameters of the Contact of REGISTER, such as
+	// {"q", "0.5"} or a feature tag (RFC 3840). An empty value stands for a
+	// parameter without one.
+	ContactParams []Param
 
 	// InstanceID is the "urn:uuid:…" that names this device towards the registrar
 	// (+sip.instance, RFC 5626 section 4.1). Applications should store it, so that
@@ -83,23 +110,65 @@ type Server struct {
 	Weight   uint16 // share among those of equal priority
 }
 
-// Credentials prove who we are. Password or HA1, not both.
-type Credentials struct {
-	// Username of the digest. Default: the user part of Config.URI.
-	Username string
-	// Password in clear text.
-	Password string
-	// HA1 is the hexadecimal hash of "username:realm:password" for those who do
-	// not want to hold the password. It is good for one realm and algorithm: MD5,
-	// SHA-256 and SHA-512-256 are told apart by what the server asks for.
-	HA1 string
+// Reconnect says how a lost connection is made again, as RFC 5626 section 4.5
+// does: the wait before an attempt is a random 50 to 100 % of
+// min(Max, Base·2^failures).
+type Reconnect struct {
+	// Base bounds the wait after a connection that lasted. Default 1 s: the RFC's
+	// 30 s are long for somebody who looks at a page.
+	Base time.Duration
+	// Max bounds every wait. Default 30 s.
+	Max time.Duration
+	// Return is the time between attempts to get back to a preferred server, made
+	// while no call or request is under way. Default 2 min.
+	Return time.Duration
 }
 
-// String hides the secrets from logs.
-func (c Credentials) String() string { return "{" + c.Username + " [hidden]}" }
+// KeepAlive says how a dead connection is noticed: when nothing has arrived for
+// Interval, the server is asked for a sign of life, and when none comes within
+// Timeout, the connection is given up.
+type KeepAlive struct {
+	// Interval, of which a random 80 to 100 % is used (RFC 5626 section 4.4.1).
+	// A Flow-Timer of the server shortens it. Default 30 s.
+	Interval time.Duration
+	// Timeout of the answer. Default 10 s, the time of RFC 5626 section 4.4.1.
+	Timeout time.Duration
+	// Method of asking. Default KeepAliveAuto.
+	Method KeepAliveMethod
+}
 
-// Format hides the secrets from every verb of package fmt.
-func (c Credentials) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
+// KeepAliveMethod is how a server is asked for a sign of life.
+type KeepAliveMethod string
+
+// The methods.
+const (
+	// KeepAliveAuto finds out whether the server answers CRLF pings and asks by
+	// OPTIONS when it does not.
+	KeepAliveAuto KeepAliveMethod = "auto"
+	// KeepAliveCRLF sends a double CRLF, which the server answers by CRLF (RFC 5626
+	// section 3.5.1).
+	KeepAliveCRLF KeepAliveMethod = "crlf"
+	// KeepAliveOptions sends OPTIONS to the domain. It also proves what is behind a
+	// proxy that answers CRLF pings by itself.
+	KeepAliveOptions KeepAliveMethod = "options"
+	// KeepAliveOff asks by itself for nothing. NetworkChanged still does.
+	KeepAliveOff KeepAliveMethod = "off"
+)
+
+var keepAliveMethods = map[KeepAliveMethod]flow.Method{
+	KeepAliveAuto: flow.Auto, KeepAliveCRLF: flow.CRLF, KeepAliveOptions: flow.Ask, KeepAliveOff: flow.Auto,
+}
+
+// Push tells how a push service wakes this device when a call comes (RFC 8599
+// section 4.1). The parameters go into the Contact URI of REGISTER.
+type Push struct {
+	Provider string // pn-provider: "webpush", "apns", "fcm", …
+	PRID     string // pn-prid: the identifier that the service gave
+	Param    string // pn-param: what the service needs besides, may be empty
+}
+
+// Param is a parameter of a header.
+type Param struct{ Name, Value string }
 
 // check validates cfg, fills in every default and returns the address of record.
 func (cfg *Config) check() (sip.Uri, error) {
@@ -109,12 +178,20 @@ func (cfg *Config) check() (sip.Uri, error) {
 		return aor, badConfig(`URI %q is not an address of record: it wants the form "sip:user@domain"`, message.MaskURI(cfg.URI))
 	case len(cfg.Servers) == 0:
 		return aor, badConfig(`Servers is empty: name at least one WebSocket URL, such as "wss://example.com/ws"`)
-	case cfg.Credentials.Password != "" && cfg.Credentials.HA1 != "":
-		return aor, badConfig("Credentials has both Password and HA1: give one of them")
+	case cfg.Credentials.check() != nil:
+		return aor, badConfig("Credentials %v", cfg.Credentials.check())
+	case cfg.MinDigest > DigestSHA512256:
+		return aor, badConfig("MinDigest %d is not one of the Digest constants", cfg.MinDigest)
 	case cfg.RegistrationExpires != 0 && cfg.RegistrationExpires < time.Minute:
 		return aor, badConfig("RegistrationExpires %v is too short: one minute is the least", cfg.RegistrationExpires)
 	case cfg.ConnectTimeout < 0:
 		return aor, badConfig("ConnectTimeout is negative")
+	case cfg.Reconnect.Base < 0 || cfg.Reconnect.Max < 0 || cfg.Reconnect.Return < 0:
+		return aor, badConfig("Reconnect has a negative time")
+	case cfg.KeepAlive.Interval < 0 || cfg.KeepAlive.Timeout < 0:
+		return aor, badConfig("KeepAlive has a negative time")
+	case cfg.Flows < 0 || cfg.Flows > 4:
+		return aor, badConfig("Flows is %d: 1 to 4 are possible", cfg.Flows)
 	case cfg.InstanceID != "" && (!strings.HasPrefix(cfg.InstanceID, "urn:") || strings.ContainsAny(cfg.InstanceID, `<>"`)):
 		return aor, badConfig(`InstanceID %q is not a URN: it wants the form "urn:uuid:…" (RFC 5626 section 4.1)`, cfg.InstanceID)
 	}
@@ -123,17 +200,22 @@ func (cfg *Config) check() (sip.Uri, error) {
 	cfg.Servers = slices.Clone(cfg.Servers)
 	for _, s := range cfg.Servers {
 		if !strings.HasPrefix(s.URL, "ws://") && !strings.HasPrefix(s.URL, "wss://") {
-			return aor, badConfig(`Servers: %q is not a WebSocket URL: it must begin with ws:// or wss://`, shown(s.URL))
+			return aor, badConfig(`Servers: %q is not a WebSocket URL: it must begin with ws:// or wss://`, flow.Shown(s.URL))
 		}
 	}
 	for _, v := range [...][2]string{
-		{"DisplayName", cfg.DisplayName}, {"UserAgent", cfg.UserAgent}, {"InstanceID", cfg.InstanceID}, {"Credentials.Username", cfg.Credentials.Username},
+		{"DisplayName", cfg.DisplayName}, {"UserAgent", cfg.UserAgent}, {"InstanceID", cfg.InstanceID},
 	} {
 		if err := message.CheckValue(v[1]); err != nil {
 			return aor, badConfig("%s %v", v[0], err)
 		}
 	}
 
+	if err := cfg.checkContact(); err != nil {
+		return aor, err
+	}
+
+	cfg.Credentials.HA1 = slices.Clone(cfg.Credentials.HA1)
 	cfg.EventPackages, cfg.InfoPackages = slices.Clone(cfg.EventPackages), slices.Clone(cfg.InfoPackages)
 	for _, name := range slices.Concat(cfg.EventPackages, cfg.InfoPackages) {
 		if !isToken(name) {
@@ -162,8 +244,23 @@ func (cfg *Config) check() (sip.Uri, error) {
 	if cfg.UserAgent == "" {
 		cfg.UserAgent = "sipwasm/" + Version
 	}
-	if cfg.ConnectTimeout == 0 {
-		cfg.ConnectTimeout = 10 * time.Second
+	for _, d := range [...]struct {
+		value *time.Duration
+		usual time.Duration
+	}{
+		{&cfg.ConnectTimeout, 10 * time.Second},
+		{&cfg.Reconnect.Base, time.Second}, {&cfg.Reconnect.Max, 30 * time.Second}, {&cfg.Reconnect.Return, 2 * time.Minute},
+		{&cfg.KeepAlive.Interval, 30 * time.Second}, {&cfg.KeepAlive.Timeout, 10 * time.Second},
+	} {
+		if *d.value == 0 {
+			*d.value = d.usual
+		}
+	}
+	if cfg.KeepAlive.Method == "" {
+		cfg.KeepAlive.Method = KeepAliveAuto
+	}
+	if cfg.Flows == 0 {
+		cfg.Flows = 1
 	}
 	if cfg.Transport == nil {
 		cfg.Transport = defaultTransport
@@ -173,6 +270,33 @@ func (cfg *Config) check() (sip.Uri, error) {
 	}
 	return aor, nil
 }
+
+// checkContact checks what goes into the Contact of REGISTER.
+func (cfg *Config) checkContact() error {
+	if _, known := keepAliveMethods[cfg.KeepAlive.Method]; !known && cfg.KeepAlive.Method != "" {
+		return badConfig("KeepAlive.Method %q is none of auto, crlf, options and off", clean(string(cfg.KeepAlive.Method), 40))
+	}
+	if cfg.Push != nil {
+		push := *cfg.Push
+		cfg.Push = &push
+		if err := push.check(); err != nil {
+			return badConfig("Push: %v", err)
+		}
+	}
+	cfg.ContactParams = slices.Clone(cfg.ContactParams)
+	for _, p := range cfg.ContactParams {
+		if !isToken(p.Name) || slices.ContainsFunc(ownParams, func(own string) bool { return strings.EqualFold(own, p.Name) }) {
+			return badConfig("ContactParams: %q cannot be set: it is no token or belongs to the protocol", clean(p.Name, 40))
+		}
+		if err := message.CheckValue(p.Value); err != nil {
+			return badConfig("ContactParams: the value of %s %v", p.Name, err)
+		}
+	}
+	return nil
+}
+
+// ownParams of a Contact are the user agent's.
+var ownParams = []string{"expires", "+sip.instance", "reg-id", "pub-gruu", "temp-gruu", "temp-gruu-cookie"}
 
 func badConfig(format string, a ...any) error {
 	return &Error{Op: "new user agent", Code: CodeInvalidArgument, Reason: "Config." + fmt.Sprintf(format, a...)}

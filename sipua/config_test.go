@@ -30,7 +30,7 @@ func TestConfig(t *testing.T) {
 		"no servers":            func(c *sipua.Config) { c.Servers = nil },
 		"http server":           func(c *sipua.Config) { c.Servers = []sipua.Server{{URL: "https://example.com"}} },
 		"second server":         func(c *sipua.Config) { c.Servers = append(c.Servers, sipua.Server{URL: "example.com"}) },
-		"password and HA1":      func(c *sipua.Config) { c.Credentials = sipua.Credentials{Password: "a", HA1: "b"} },
+		"password and HA1":      func(c *sipua.Config) { c.Credentials = sipua.Credentials{Password: "a", HA1: []sipua.HA1{{Hash: "b"}}} },
 		"short registration":    func(c *sipua.Config) { c.RegistrationExpires = time.Second },
 		"negative registration": func(c *sipua.Config) { c.RegistrationExpires = -time.Hour },
 		"negative timeout":      func(c *sipua.Config) { c.ConnectTimeout = -1 },

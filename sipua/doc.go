@@ -20,9 +20,7 @@
 //	err = call.Hangup(ctx)
 //
 // New touches no network. Register and Call open the connection when there is
-// none. Register keeps the registration alive by itself; when it ends for
-// another reason than Unregister, the event [Unregistered] says why, and it is
-// up to the program to register again.
+// none. What Register was asked for lasts until Unregister: see below.
 //
 // # Two seams
 //
@@ -91,6 +89,36 @@
 // No error, event or trace holds a password, a digest response or a token; of a
 // server's URL they show neither query nor user.
 //
+// # Staying reachable
+//
+// A registration is a wish that outlives its connection. While something wants
+// one (Register, Connect, a call, a request that may be sent again) a connection
+// that is lost is made again, and each step is told:
+//
+//	what happens                            events
+//	the socket closes, or the server gave   Disconnected, Unregistered
+//	no sign of life in time
+//	the next attempt is waited for          Reconnecting (attempt, delay)
+//	a server takes the connection           Connected
+//	the registrar takes the binding         Registered
+//	it does not, for now or for good        RegistrationFailed (RetryIn, Final)
+//
+// [Config].Servers says where to connect and in which order, Reconnect how long to
+// wait (RFC 5626 section 4.5), KeepAlive how a dead connection is noticed. A user
+// agent on a server that is not the preferred one goes back while nothing is under
+// way. A server that answers REGISTER with 503 is left for the next one, and for as
+// long as its Retry-After says. [UserAgent.NetworkChanged] makes all of this quick
+// where the platform knows about its network.
+//
+// Requests that are under way when the connection is lost are sent again over the
+// next one when that does no harm: REGISTER, BYE, OPTIONS. Others end with
+// CodeConnectionLost.
+//
+// A registration names the flow (RFC 5626 outbound), asks for a GRUU (RFC 5627),
+// which then is the Contact of calls, and takes a Service-Route (RFC 3608) for
+// them. Config.Flows keeps several flows registered at once where the registrar
+// supports it.
+//
 // # States of a call
 //
 //	state        direction  meaning                                what ends it
@@ -145,6 +173,6 @@
 // # What is not there
 //
 // Transfer (REFER), session timers (RFC 4028), reliable provisional responses
-// (RFC 3262), several registrations at once (RFC 5626), reconnection by itself
-// after a loss, and the choice of audio devices. Requests for these are refused as RFC 3261 says: 405, 420 or 501.
+// (RFC 3262), and the choice of audio devices. Requests for these are refused as
+// RFC 3261 says: 405, 420 or 501.
 package sipua

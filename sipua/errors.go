@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Code classifies an [Error]. The same strings are the `code` of a SipError in
@@ -39,7 +40,10 @@ type Error struct {
 	Code   Code
 	Status int    // of the SIP response, 0 when there was none
 	Reason string // its reason phrase, or what happened and what to do about it
-	Err    error
+	// RetryAfter is how long the other side asks to leave it alone (RFC 3261 section
+	// 20.33), 0 when it did not say.
+	RetryAfter time.Duration
+	Err        error
 }
 
 // Sentinels for errors.Is.

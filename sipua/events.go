@@ -8,26 +8,71 @@ import "time"
 // the facts came to be; a listener may call back into the user agent.
 type Event interface{ event() }
 
-// Connected: the WebSocket to Server is open.
-type Connected struct{ Server string }
+// Connected: the WebSocket to Server is open. Flow numbers the flows of
+// [Config.Flows], from 1.
+type Connected struct {
+	Flow   int
+	Server string
+}
 
 // Disconnected: the WebSocket to Server is gone. Code and Reason are those of
 // the WebSocket close (1006: no close frame). Err is nil when the user agent
 // closed it itself.
 type Disconnected struct {
+	Flow   int
 	Server string
 	Code   int
 	Reason string
 	Err    error
 }
 
+// Reconnecting: there is no connection, and the next attempt comes after Delay,
+// unless something asks for one before. Attempt counts from 1 after each
+// connection.
+type Reconnecting struct {
+	Flow    int
+	Attempt int
+	Delay   time.Duration
+}
+
 // Registered: the registrar holds our binding for Expires from now on. It comes
 // once for each successful REGISTER, refreshes included.
-type Registered struct{ Expires time.Duration }
+type Registered struct {
+	Flow    int
+	Expires time.Duration
+	// Bindings are all of our address of record, those of other devices included.
+	Bindings []Binding
+	// GRUU is the address of exactly this user agent that the registrar gave it
+	// (RFC 5627), "" when it gave none.
+	GRUU string
+	// Outbound tells that the registrar sends our calls over this flow (RFC 5626
+	// section 6).
+	Outbound bool
+}
 
-// Unregistered: the user agent keeps no binding any more. Err says why; it is nil
-// after Unregister and Shutdown. After an error the registrar may hold the binding
-// until it expires.
+// RegistrationExpiring: the registration is about to be refreshed; without that
+// it would end after Expires. It is the moment to bring what REGISTER carries up to
+// date, such as a push token ([UserAgent.SetPush]).
+type RegistrationExpiring struct {
+	Flow    int
+	Expires time.Duration
+}
+
+// RegistrationFailed: an attempt to register or to refresh failed. Unless Final is
+// set, the user agent goes on trying: after RetryIn, or when RetryIn is 0, as soon
+// as there is a connection again. Final means that trying again would not help,
+// since the registrar refused for good or the credentials are wrong.
+type RegistrationFailed struct {
+	Flow    int
+	Err     error
+	RetryIn time.Duration
+	Final   bool
+}
+
+// Unregistered: calls do not reach the user agent any more. Err says why; it is
+// nil after Unregister and Shutdown. After an error the registrar may hold the
+// binding until it expires, and the user agent goes on trying unless
+// [RegistrationFailed] says that it does not.
 type Unregistered struct{ Err error }
 
 // IncomingCall: somebody calls. 180 Ringing has been sent; Accept or Reject
@@ -92,15 +137,18 @@ const (
 	System Party = "system" // neither: time-out, lost connection, media failure
 )
 
-func (Connected) event()        {}
-func (Disconnected) event()     {}
-func (Registered) event()       {}
-func (Unregistered) event()     {}
-func (IncomingCall) event()     {}
-func (ProtocolError) event()    {}
-func (CallStateChanged) event() {}
-func (CallRinging) event()      {}
-func (CallAnswered) event()     {}
-func (CallHeld) event()         {}
-func (CallResumed) event()      {}
-func (CallEnded) event()        {}
+func (Connected) event()            {}
+func (Disconnected) event()         {}
+func (Reconnecting) event()         {}
+func (Registered) event()           {}
+func (RegistrationExpiring) event() {}
+func (RegistrationFailed) event()   {}
+func (Unregistered) event()         {}
+func (IncomingCall) event()         {}
+func (ProtocolError) event()        {}
+func (CallStateChanged) event()     {}
+func (CallRinging) event()          {}
+func (CallAnswered) event()         {}
+func (CallHeld) event()             {}
+func (CallResumed) event()          {}
+func (CallEnded) event()            {}

@@ -27,13 +27,16 @@ func TestFlowLostWhileRegistered(t *testing.T) {
 		w.register()
 		w.Drop(1011, "worker died")
 		synctest.Wait()
-		require.Equal(w, []string{"connected", "registered 10m0s", "disconnected 1011", "unregistered connection-lost"}, w.story())
+		require.Equal(w, []string{"connected", "registered 10m0s", "disconnected 1011", "unregistered connection-lost", "reconnecting 1"}, w.story())
 		e := typed(w, last[sipua.Unregistered](w).Err, sipua.CodeConnectionLost, 0)
 		var closed *sipua.CloseError
 		require.ErrorAs(w, e, &closed)
 		require.Equal(w, "worker died", closed.Reason)
-		w.ExpectNothing(w.T, time.Hour)
-		w.register() // over a new connection
+		begun := time.Now()
+		req := w.ExpectRequest(w.T, "REGISTER") // by itself, over a new connection
+		require.LessOrEqual(w, time.Since(begun), 2*time.Second)
+		w.Respond(req, 200, "OK", req.Contact())
+		require.Equal(w, 2, count[sipua.Registered](w))
 		require.Equal(w, 2, count[sipua.Connected](w))
 	})
 }
@@ -43,7 +46,10 @@ func TestFlowLostWhileRegistering(t *testing.T) {
 		_, done := w.registering()
 		w.Drop(1006, "")
 		typed(w, done(), sipua.CodeConnectionLost, 0)
-		require.Equal(w, []string{"connected", "disconnected 1006", "unregistered connection-lost"}, w.story())
+		require.Equal(w, []string{"connected", "disconnected 1006", "register failed: connection-lost", "reconnecting 1"}, w.story())
+		req := w.ExpectRequest(w.T, "REGISTER") // it goes on trying
+		w.Respond(req, 200, "OK", req.Contact())
+		require.Equal(w, 1, count[sipua.Registered](w))
 	})
 	// Who waits for its turn gets it on a new connection.
 	play(t, func(w *world) {
@@ -129,6 +135,7 @@ func TestFlowTable(t *testing.T) {
 		w.Drop(1006, "")
 		typed(w, done(), sipua.CodeConnectionLost, 0)
 		typed(w, call.Answered(w.Context()), sipua.CodeConnectionLost, 0)
+		require.NoError(w, w.ua.Unregister(w.Context())) // nothing wants it any more
 		w.ExpectNothing(w.T, time.Hour)
 	})
 	// dialling, failed: everybody who waits is told, and it is idle again.

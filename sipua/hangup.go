@@ -47,7 +47,7 @@ func (c *Call) hungUp(err error) {
 // other side has answered. d is the call's own dialog or that of a fork too many.
 func (c *Call) sendBye(d *dialog.Dialog, done func(error)) {
 	d.Terminate()
-	x := c.ua.request(func() *sip.Request { return d.Request(sip.BYE) }, func(res *sip.Response, err error) {
+	x := c.ua.requestOver(c.link, func() *sip.Request { return d.Request(sip.BYE) }, func(res *sip.Response, err error) {
 		switch {
 		case err != nil:
 			done(err)
@@ -56,6 +56,7 @@ func (c *Call) sendBye(d *dialog.Dialog, done func(error)) {
 		}
 	})
 	x.next = inDialog(d)
+	x.retry = true // to the other side a second BYE is as good as the first
 }
 
 func (c *Call) establishedMediaFailed(e *callEvent) {

@@ -90,7 +90,8 @@ func play(t *testing.T, scenario func(w *world), change ...func(*sipua.Config)) 
 			Credentials: sipua.Credentials{Password: "secret"},
 			InstanceID:  "urn:uuid:00000000-0000-4000-8000-000000000001",
 			Transport:   transport, Media: w.media.New,
-			OnEvent: func(e sipua.Event) { w.events = append(w.events, e) },
+			KeepAlive: sipua.KeepAlive{Method: sipua.KeepAliveOff}, // tests of liveness switch it on
+			OnEvent:   func(e sipua.Event) { w.events = append(w.events, e) },
 		}
 		for _, f := range change {
 			f(&cfg)
@@ -166,6 +167,13 @@ func (w *world) register() (req *sip.Request) {
 	w.Respond(req, 200, "OK", req.Contact())
 	require.NoError(w, done())
 	return req
+}
+
+// down drops the connection and refuses others until OnDial(nil).
+func (w *world) down() {
+	w.OnDial(func(context.Context, string) error { return errors.New("the server is down") })
+	w.Drop(1006, "")
+	synctest.Wait()
 }
 
 // connect opens the connection without anything else: a registration that is
@@ -253,6 +261,15 @@ func tell(e sipua.Event) string {
 		return fmt.Sprintf("disconnected %d", e.Code)
 	case sipua.Registered:
 		return fmt.Sprintf("registered %v", e.Expires)
+	case sipua.Reconnecting:
+		return fmt.Sprintf("reconnecting %d", e.Attempt)
+	case sipua.RegistrationExpiring:
+		return "expiring"
+	case sipua.RegistrationFailed:
+		if e.Final {
+			return "register failed for good: " + code(e.Err)
+		}
+		return "register failed: " + code(e.Err)
 	case sipua.Unregistered:
 		return strings.TrimSpace("unregistered " + code(e.Err))
 	case sipua.IncomingCall:

@@ -32,9 +32,6 @@ func (ua *UserAgent) receiveSubscribe(req *sip.Request, tx *transaction.Server) 
 		accept = defaultAccept(event)
 	}
 	switch {
-	case ua.layer.Merged(tx):
-		ua.respond(tx, sip.StatusLoopDetected, "Loop Detected")
-		return
 	case !slices.Contains(ua.cfg.EventPackages, event):
 		ua.badEvent(tx)
 		return
@@ -230,6 +227,7 @@ func (n *Notifier) next() {
 		}
 	})
 	x.next = inDialog(n.dialog)
+	x.retry = true // a state told twice is the same state
 }
 
 // answered takes the answer to the first NOTIFY of the queue.

@@ -401,11 +401,8 @@ func TestNotifierRecovers(t *testing.T) {
 		two := begin(func() error { return k.n.Notify(w.Context(), "application/pidf+xml", []byte("<2/>")) })
 		synctest.Wait()
 		require.Equal(w, sipua.SubscriptionActive, k.n.State())
-		w.ua.RecoverSubscriptions() // refused once more
 		synctest.Wait()
-		w.ua.RecoverSubscriptions()
 		synctest.Wait()
-		w.ua.RecoverSubscriptions()
 		for i, done := range []func() error{one, two} {
 			req := k.next()
 			require.Equal(w, fmt.Sprintf("<%d/>", i+1), string(req.Body()))
@@ -435,7 +432,7 @@ func TestNotifierEndsWithoutFlow(t *testing.T) {
 		synctest.Wait()
 		w.Refuse(errors.New("down"))
 		require.ErrorIs(w, k.n.Terminate(w.Context(), "noresource", 0), sipua.ErrConnectionFailed)
-		require.Equal(w, `notifier ended "noresource" `, w.told()[0])
+		require.Equal(w, "noresource", last[sipua.NotifierEnded](w).Reason)
 		w.ExpectNothing(w.T, time.Hour)
 	}, serving)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // RFC 3261 section 11.
-func TestOptions(t *testing.T) {
+func TestOptionsQuestion(t *testing.T) {
 	play(t, func(w *world) {
 		var c sipua.Capabilities
 		done := begin(func() (err error) { c, err = w.ua.Options(w.Context(), "1002"); return err })

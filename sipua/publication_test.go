@@ -273,21 +273,19 @@ func TestPublicationRecovers(t *testing.T) {
 	play(t, func(w *world) {
 		k := w.publish()
 		w.Drop(1006, "")
-		w.ua.RecoverSubscriptions()
 		w.ExpectNothing(w.T, time.Second)
 		w.Timeout = time.Hour
 		k.next("e1", "", "600")
 		w.Drop(1006, "")
 		synctest.Wait()
-		w.ua.RecoverSubscriptions()
 		k.grant(k.next("e1", "", "600"), "e2")
 
 		done := begin(func() error { return k.p.Update(w.Context(), "a/b", []byte("x")) })
 		k.next("e2", "x", "600")
-		w.Drop(1006, "")
+		w.down()
 		typed(w, done(), sipua.CodeConnectionLost, 0)
 		time.Sleep(time.Hour) // for longer than it lasts
-		w.ua.RecoverSubscriptions()
+		w.OnDial(nil)
 		k.grant(k.next("", "<open/>", "600"), "e3")
 		synctest.Wait()
 		require.Zero(w, count[sipua.PublicationEnded](w))

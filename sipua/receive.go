@@ -32,6 +32,13 @@ var known = []sip.RequestMethod{
 	sip.REGISTER, sip.SUBSCRIBE, sip.NOTIFY, sip.REFER, sip.INFO, sip.MESSAGE, sip.PRACK, sip.UPDATE, sip.PUBLISH,
 }
 
+// sdpType is the media type of sessions; accept lists what a body may be. The parts
+// of the multipart types are found by message.Part.
+const (
+	sdpType = "application/sdp"
+	accept  = sdpType + ", multipart/mixed, multipart/alternative"
+)
+
 // taken are the methods that are taken whatever the configuration says.
 var taken = []sip.RequestMethod{sip.INVITE, sip.BYE, sip.OPTIONS, sip.NOTIFY, sip.MESSAGE, sip.INFO}
 
@@ -39,38 +46,24 @@ var taken = []sip.RequestMethod{sip.INVITE, sip.BYE, sip.OPTIONS, sip.NOTIFY, si
 var extensions []string
 
 // receive takes one message from the connection. It runs on the owner goroutine.
-func (ua *UserAgent) receive(conn Conn, data []byte) {
-	if ua.flow.conn != conn {
-		return // from a connection that is no longer ours
-	}
-	if keepAlive(data) {
-		if len(data) == 4 {
-			_ = conn.Write([]byte("\r\n")) // the end of the connection is told by Read
-		}
-		return
-	}
-	ua.trace(In, data)
+func (l *link) receive(data []byte) {
+	l.trace(In, data)
 	msg, err := message.Parse(data)
 	if err != nil {
-		ua.unparsable(err, data)
+		l.unparsable(err, data)
 		return
 	}
-	ua.layer.Receive(msg)
-}
-
-// keepAlive: RFC 5626 section 3.5.1: CRLF CRLF is a ping and CRLF its pong. By
-// the RFC clients ping; some servers do, and end the connection without a pong.
-func keepAlive(data []byte) bool {
-	return string(data) == "\r\n\r\n" || string(data) == "\r\n"
+	l.layer.Receive(msg)
 }
 
 // unparsable answers a request that could not be read where that is possible
 // (section 8.2 with 21.4.1) and reports it in any case.
-func (ua *UserAgent) unparsable(err error, data []byte) {
+func (l *link) unparsable(err error, data []byte) {
+	ua := l.ua
 	var p *message.ParseError
 	if errors.As(err, &p) {
 		if req, ok := p.Message.(*sip.Request); ok && req.Method != sip.ACK {
-			_ = ua.send(ua.response(req, p.Status, p.Reason, message.NewTag())) // the loss of the flow is told elsewhere
+			_ = l.send(ua.response(req, p.Status, p.Reason, message.NewTag())) // the loss of the flow is told elsewhere
 		}
 	}
 	ua.protocolError(clean(err.Error(), 200), firstLine(data))
@@ -129,6 +122,10 @@ func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
 		ua.respond(tx, 416, "Unsupported URI Scheme") // section 8.2.2.1
 		return
 	}
+	if message.ToTag(req) == "" && tx.Merged() {
+		ua.respond(tx, sip.StatusLoopDetected, "Loop Detected") // section 8.2.2.2
+		return
+	}
 	if unsupported := unsupported(req); unsupported != "" {
 		ua.respond(tx, sip.StatusBadExtension, "Bad Extension", sip.NewHeader("Unsupported", unsupported))
 		return
@@ -166,11 +163,19 @@ func unsupported(req *sip.Request) string {
 
 // receiveOptions tells what we can do (section 11.2).
 func (ua *UserAgent) receiveOptions(tx *transaction.Server) {
-	headers := []sip.Header{ua.allowed(), sip.NewHeader("Accept", "application/sdp")}
+	status, reason := sip.StatusOK, "OK"
+	if message.ToTag(tx.Request) == "" && len(ua.calls) >= maxCalls {
+		status, reason = sip.StatusBusyHere, "Busy Here" // as an INVITE would be answered
+	}
+	headers := []sip.Header{ua.allowed(),
+		sip.NewHeader("Accept", accept),
+		sip.NewHeader("Accept-Encoding", "identity"),
+		sip.NewHeader("Accept-Language", "en"), // of our reason phrases
+		sip.NewHeader("Supported", strings.Join(extensions, ", "))}
 	if len(ua.cfg.EventPackages) > 0 {
 		headers = append(headers, sip.NewHeader("Allow-Events", strings.Join(ua.cfg.EventPackages, ", ")))
 	}
-	ua.respond(tx, sip.StatusOK, "OK", headers...)
+	ua.respond(tx, status, reason, headers...)
 }
 
 func (ua *UserAgent) receiveInDialog(req *sip.Request, tx *transaction.Server) {
@@ -193,7 +198,7 @@ func dialogOf(req *sip.Request) dialog.ID {
 // receiveCancel is section 9.2: the CANCEL is answered 200 whatever becomes of
 // the INVITE.
 func (ua *UserAgent) receiveCancel(req *sip.Request, tx *transaction.Server) {
-	invite := ua.layer.InviteFor(req)
+	invite := tx.Invite()
 	if invite == nil {
 		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 		return

@@ -74,7 +74,7 @@ func TestRegisterOtherCredentials(t *testing.T) {
 		w.Respond(req, 200, "OK", req.Contact())
 		require.NoError(w, done())
 	}, func(c *sipua.Config) {
-		c.Credentials = sipua.Credentials{HA1: "0b7935b00493607aaffb214fa56001cd"}
+		c.Credentials = sipua.Credentials{HA1: []sipua.HA1{{Hash: "0b7935b00493607aaffb214fa56001cd"}}}
 	})
 }
 
@@ -119,7 +119,7 @@ func TestRegisterUnauthorized(t *testing.T) {
 			require.Equal(w, "register", e.Op)
 			require.NotContains(w, e.Error(), "secret")
 			w.ExpectNothing(w.T, time.Hour)
-			require.Equal(w, []string{"connected", "unregistered unauthorized"}, w.story())
+			require.Equal(w, []string{"connected", "register failed for good: unauthorized"}, w.story())
 		})
 	})
 	t.Run("no credentials", func(t *testing.T) {

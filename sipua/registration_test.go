@@ -158,13 +158,15 @@ func TestRegister423(t *testing.T) {
 			}
 			w.Respond(req, 423, "Interval Too Brief", h("Min-Expires", "9000"))
 			typed(w, done(), sipua.CodeRejected, 423)
-			w.ExpectNothing(w.T, time.Hour)
+			require.NotZero(w, last[sipua.RegistrationFailed](w).RetryIn, "not at once")
 		})
 	})
 }
 
+// What the registrar refuses for good is not tried again; what may pass is, after
+// a while, for ever.
 func TestRegisterRefused(t *testing.T) {
-	for _, status := range []int{300, 302, 403, 404, 480, 500, 503, 600} {
+	for _, status := range []int{300, 302, 400, 403, 404, 420, 501, 505, 513, 555, 600, 603, 606} {
 		t.Run(itoa(status), func(t *testing.T) {
 			play(t, func(w *world) {
 				req, done := w.registering()
@@ -172,21 +174,51 @@ func TestRegisterRefused(t *testing.T) {
 				w.Respond(req, status, "No")
 				e := typed(w, done(), sipua.CodeRejected, status)
 				require.Equal(w, "No", e.Reason)
-				require.Equal(w, []string{"connected", "unregistered rejected"}, w.story())
+				require.Equal(w, []string{"connected", "register failed for good: rejected"}, w.story())
 				w.ExpectNothing(w.T, time.Hour)
+			})
+		})
+	}
+	for _, status := range []int{408, 423, 429, 480, 486, 491, 500, 502, 504} {
+		t.Run(itoa(status), func(t *testing.T) {
+			play(t, func(w *world) {
+				req, done := w.registering()
+				w.Respond(req, status, "Not now")
+				typed(w, done(), sipua.CodeRejected, status)
+				begun := time.Now()
+				for failures := 1; failures <= 8; failures++ { // RFC 5626 section 4.5
+					wait := last[sipua.RegistrationFailed](w).RetryIn
+					bound := min(30*time.Second, time.Second<<failures)
+					require.GreaterOrEqual(w, wait, bound/2)
+					require.LessOrEqual(w, wait, bound)
+					req = w.ExpectRequest(w.T, "REGISTER")
+					require.Equal(w, wait, time.Since(begun))
+					w.Respond(req, status, "Not now")
+					begun = time.Now()
+					synctest.Wait()
+				}
+				req = w.ExpectRequest(w.T, "REGISTER")
+				w.Respond(req, 200, "OK", req.Contact())
+				require.Equal(w, 1, count[sipua.Registered](w))
+				require.Zero(w, count[sipua.Unregistered](w), "there was no binding to lose")
+				require.Equal(w, 1, count[sipua.Connected](w))
 			})
 		})
 	}
 }
 
-// Timer F: 32 s, nothing is sent again on a reliable flow.
+// RFC 5626 section 4.4: a flow over which REGISTER stays without an answer has
+// failed.
 func TestRegisterTimeout(t *testing.T) {
 	play(t, func(w *world) {
 		begun := time.Now()
 		_, done := w.registering()
 		typed(w, done(), sipua.CodeTimeout, 408)
 		require.Equal(w, 32*time.Second, time.Since(begun))
-		w.ExpectNothing(w.T, time.Hour)
+		req := w.ExpectRequest(w.T, "REGISTER")
+		require.Equal(w, []string{"connected", "disconnected 1006", "reconnecting 1", "register failed: timeout", "connected"}, w.story())
+		w.Respond(req, 200, "OK", req.Contact())
+		require.Equal(w, 1, count[sipua.Registered](w))
 	})
 }
 
@@ -234,7 +266,7 @@ func TestRegisterGranted(t *testing.T) {
 				}
 				w.Send(res)
 				require.NoError(w, done())
-				require.Equal(w, sipua.Registered{Expires: c.want}, last[sipua.Registered](w))
+				require.Equal(w, c.want, last[sipua.Registered](w).Expires)
 			})
 		})
 	}
@@ -245,7 +277,7 @@ func TestRegisterGrantedNothing(t *testing.T) {
 		req, done := w.registering()
 		w.Respond(req, 200, "OK", contactWith(req, ";expires=0"))
 		typed(w, done(), sipua.CodeProtocol, 200)
-		require.Equal(w, "unregistered protocol", w.story()[1])
+		require.Equal(w, "register failed: protocol", w.story()[1])
 	})
 }
 
@@ -286,22 +318,33 @@ func TestRegisterQueuedAfterFailure(t *testing.T) {
 	})
 }
 
-// A refresh that fails is told by an event.
+// A refresh that fails is told by an event. The binding lasts as long as it was
+// granted, unless the registrar refuses for good.
 func TestRefreshFails(t *testing.T) {
-	for name, answer := range map[string]func(w *world, req *sip.Request){
-		"rejected": func(w *world, req *sip.Request) { w.Respond(req, 403, "Forbidden") },
-		"timeout":  func(w *world, req *sip.Request) {},
-	} {
-		t.Run(name, func(t *testing.T) {
-			play(t, func(w *world) {
-				w.register()
-				answer(w, w.ExpectRequest(w.T, "REGISTER"))
-				w.ExpectNothing(w.T, time.Hour)
-				require.Equal(w, []string{"connected", "registered 10m0s", "unregistered " + name}, w.story())
-				w.alive()
-			})
-		})
-	}
+	play(t, func(w *world) {
+		w.register()
+		w.Respond(w.ExpectRequest(w.T, "REGISTER"), 403, "Forbidden")
+		w.ExpectNothing(w.T, time.Hour)
+		require.Equal(w, []string{"connected", "registered 10m0s", "expiring", "register failed for good: rejected", "unregistered rejected"}, w.story())
+		w.alive()
+	})
+	play(t, func(w *world) {
+		w.register()
+		w.Respond(w.ExpectRequest(w.T, "REGISTER"), 500, "Not now")
+		req := w.ExpectRequest(w.T, "REGISTER")
+		w.Respond(req, 200, "OK", req.Contact())
+		require.Equal(w, 2, count[sipua.Registered](w))
+		require.Equal(w, []string{"connected", "registered 10m0s", "expiring", "register failed: rejected", "registered 10m0s"}, w.story())
+	})
+	play(t, func(w *world) {
+		w.register()
+		w.ExpectRequest(w.T, "REGISTER") // no answer: the flow has failed
+		req := w.ExpectRequest(w.T, "REGISTER")
+		w.Respond(req, 200, "OK", req.Contact())
+		require.Equal(w, 2, count[sipua.Registered](w))
+		require.Equal(w, []string{"connected", "registered 10m0s", "expiring", "disconnected 1006", "unregistered connection-lost", "reconnecting 1",
+			"register failed: timeout", "connected", "registered 10m0s"}, w.story())
+	})
 }
 
 // The binding runs out while the refresh waits for its answer: it is told once,
@@ -315,15 +358,17 @@ func TestBindingRunsOut(t *testing.T) {
 	}
 	play(t, func(w *world) {
 		short(w)
-		w.ExpectNothing(w.T, time.Hour)
-		require.Equal(w, []string{"connected", "registered 20s", "unregistered timeout"}, w.story())
+		w.ExpectNothing(w.T, 25*time.Second)
+		require.Equal(w, []string{"connected", "registered 20s", "expiring", "unregistered timeout"}, w.story())
+		w.ExpectRequest(w.T, "REGISTER") // over another flow
+		require.Equal(w, 1, count[sipua.Unregistered](w))
 	})
 	play(t, func(w *world) {
 		req := short(w)
 		w.ExpectNothing(w.T, 20*time.Second)
 		w.Respond(req, 200, "OK", contactWith(req, ";expires=20"))
 		synctest.Wait()
-		require.Equal(w, []string{"connected", "registered 20s", "unregistered timeout", "registered 20s"}, w.story())
+		require.Equal(w, []string{"connected", "registered 20s", "expiring", "unregistered timeout", "registered 20s"}, w.story())
 	})
 	// An Unregister that waits when the binding runs out has what it wanted.
 	play(t, func(w *world) {
@@ -362,7 +407,7 @@ func TestRegisterContext(t *testing.T) {
 	})
 }
 
-// The table in registration.go, cell for cell, by what it shows: the messages that
+// The table in binding.go, cell for cell, by what it shows: the messages that
 // an input makes the user agent send, and the events.
 func TestRegistrationTable(t *testing.T) {
 	type state = func(w *world) (under *sip.Request) // the REGISTER under way, if any
@@ -370,6 +415,12 @@ func TestRegistrationTable(t *testing.T) {
 		"off":         func(w *world) *sip.Request { w.connect(); return nil },
 		"registering": func(w *world) *sip.Request { w.connect(); req, _ := w.registering(); return req },
 		"registered":  func(w *world) *sip.Request { w.register(); return nil },
+		"resting": func(w *world) *sip.Request { // for an hour
+			req, done := w.registering()
+			w.Respond(req, 500, "Not now", h("Retry-After", "3600"))
+			require.Error(w, done())
+			return nil
+		},
 		"removing": func(w *world) *sip.Request {
 			w.register()
 			begin(func() error { return w.ua.Unregister(w.Context()) })
@@ -389,19 +440,31 @@ func TestRegistrationTable(t *testing.T) {
 				w.Respond(under, 500, "No")
 			}
 		},
-		"flow lost":   func(w *world, _ *sip.Request) { w.Drop(1006, "") },
-		"refresh due": func(w *world, _ *sip.Request) { time.Sleep(9 * time.Minute) },
+		"refused": func(w *world, under *sip.Request) {
+			if under != nil {
+				w.Respond(under, 403, "No")
+			}
+		},
+		"flow lost": func(w *world, _ *sip.Request) { w.Drop(1006, "") },
+		"due":       func(w *world, _ *sip.Request) { time.Sleep(9 * time.Minute) },
+		"flow up":   func(w *world, _ *sip.Request) { w.Drop(1006, ""); time.Sleep(3 * time.Second) },
 	}
 	// "> 600" is a REGISTER that asks for 600 s. A REGISTER that nobody answers ends
-	// in a time-out, so "refresh due" has no cell where one is under way.
+	// in a time-out, so "due" has no cell where one is under way.
 	for cell, want := range map[string]string{
-		"off register": "> 600", "off unregister": "", "off 2xx": "", "off failure": "", "off flow lost": "disconnected 1006", "off refresh due": "",
-		"registering register": "", "registering unregister": "", "registering 2xx": "registered 10m0s", "registering failure": "unregistered rejected",
-		"registering flow lost": "disconnected 1006, unregistered connection-lost",
-		"registered register":   "> 600", "registered unregister": "> 0", "registered 2xx": "", "registered failure": "",
-		"registered flow lost": "disconnected 1006, unregistered connection-lost", "registered refresh due": "> 600",
-		"removing register": "", "removing unregister": "", "removing 2xx": "unregistered", "removing failure": "unregistered rejected",
-		"removing flow lost": "disconnected 1006, unregistered connection-lost",
+		"off register": "> 600", "off unregister": "", "off 2xx": "", "off failure": "", "off refused": "", "off flow lost": "disconnected 1006", "off due": "",
+		"off flow up":          "disconnected 1006",
+		"registering register": "", "registering unregister": "", "registering 2xx": "registered 10m0s", "registering failure": "register failed: rejected",
+		"registering refused":   "register failed for good: rejected",
+		"registering flow lost": "disconnected 1006, register failed: connection-lost, reconnecting 1",
+		"registering flow up":   "> 600, disconnected 1006, register failed: connection-lost, reconnecting 1, connected",
+		"registered register":   "> 600", "registered unregister": "> 0", "registered 2xx": "", "registered failure": "", "registered refused": "",
+		"registered flow lost": "disconnected 1006, unregistered connection-lost, reconnecting 1", "registered due": "> 600",
+		"registered flow up": "> 600, disconnected 1006, unregistered connection-lost, reconnecting 1, connected",
+		"resting register":   "> 600", "resting unregister": "", "resting 2xx": "", "resting failure": "", "resting refused": "",
+		"resting flow lost": "disconnected 1006, reconnecting 1", "resting due": "", "resting flow up": "disconnected 1006, reconnecting 1, connected", // Retry-After goes on
+		"removing register": "", "removing unregister": "", "removing 2xx": "unregistered", "removing failure": "unregistered rejected", "removing refused": "unregistered rejected",
+		"removing flow lost": "disconnected 1006, unregistered connection-lost", "removing flow up": "disconnected 1006, unregistered connection-lost",
 	} {
 		t.Run(cell, func(t *testing.T) {
 			play(t, func(w *world) {
@@ -419,7 +482,7 @@ func TestRegistrationTable(t *testing.T) {
 					}
 				}
 				got = append(got, w.story()...)
-				if name == "registered" && input == "refresh due" {
+				if name == "registered" && input == "due" {
 					got = got[:1] // its time-out comes later than the nine minutes, or not
 				}
 				require.Equal(w, want, strings.Join(got, ", "))

@@ -86,7 +86,7 @@ func TestReinviteRefused(t *testing.T) {
 			re := k.NewInDialogRequest("INVITE", k.invite, k.ok, h("Content-Type", "text/plain"))
 			re.SetBody([]byte("hello"))
 			k.Send(re)
-			require.Equal(k, "application/sdp", value(k.ExpectResponse(k.T, 415), "Accept"))
+			require.Equal(k, "application/sdp, multipart/mixed, multipart/alternative", value(k.ExpectResponse(k.T, 415), "Accept"))
 			k.bye()
 		})
 	})

@@ -87,7 +87,7 @@ func (c *Call) reinvite(w *wish, sdp string) {
 	answered := false
 	var x *exchange
 	var limit *timer
-	x = c.ua.request(func() *sip.Request {
+	x = c.ua.requestOver(c.link, func() *sip.Request {
 		req := c.dialog.Request(sip.INVITE)
 		req.AppendHeader(c.contactHeader())
 		req.AppendHeader(sip.NewHeader("Allow", allow))
@@ -118,7 +118,7 @@ func (c *Call) reinvite(w *wish, sdp string) {
 		if c.state != Established || x.tx == nil || x.tx.State() != transaction.Proceeding {
 			return // over, or never sent, or with a timer of its own
 		}
-		c.ua.layer.Request(x.tx.Cancel(), func(*sip.Response, error) {}) // section 9.1: the INVITE's own answer counts
+		x.tx.Send(x.tx.Cancel(), func(*sip.Response, error) {}) // section 9.1: the INVITE's own answer counts
 		limit = c.ua.after(transaction.Timeout, func() {
 			x.tx.Drop()
 			c.reinviteFailed(w, nil, &Error{Code: CodeTimeout, Reason: "the other side did not answer the re-INVITE", Err: transaction.ErrTimeout})

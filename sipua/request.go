@@ -1,7 +1,10 @@
 package sipua
 
 import (
+	"errors"
+	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,6 +18,8 @@ import (
 // answer: the connection, the transaction and digest challenges.
 type exchange struct {
 	ua      *UserAgent
+	link    *link // over which it is sent; before, the one to prefer
+	build   func() *sip.Request
 	tx      *transaction.Client
 	auth    authenticator
 	handler func(*sip.Response, error)
@@ -22,52 +27,100 @@ type exchange struct {
 	// credentials. It returns the new sequence number, or false to give up. The
 	// default counts on from the request.
 	next func(req *sip.Request) (seq uint32, ok bool)
+	// retry: when the flow is lost before the answer came, the request is built
+	// anew and sent over the next flow. It is for requests that do no harm when the
+	// other side has got them already.
+	retry bool
+	limit *timer // of the wait for that flow
 }
+
+// retryFor bounds how long a request waits for the next flow.
+const retryFor = 5 * time.Minute
 
 // request connects when needed, lets build make the request (whose Via may only
 // be made once the flow is known) and sends it. handler gets provisional
 // responses and then one final response or an *Error; after a 2xx to INVITE also
 // the further ones.
 func (ua *UserAgent) request(build func() *sip.Request, handler func(*sip.Response, error)) *exchange {
-	x := &exchange{ua: ua, handler: handler}
-	ua.connect(func(err error) {
-		if err != nil {
-			handler(nil, err)
-			return
-		}
-		if req := build(); req != nil {
-			x.send(req)
-		}
-	})
+	return ua.requestOver(nil, build, handler)
+}
+
+// requestOver prefers a link: that of a dialog, or of a binding.
+func (ua *UserAgent) requestOver(prefer *link, build func() *sip.Request, handler func(*sip.Response, error)) *exchange {
+	x := &exchange{ua: ua, link: prefer, build: build, handler: handler}
+	ua.connect(prefer, x.begin)
 	return x
 }
 
-// send completes req with what every request of ours has and begins its
-// transaction (RFC 3261 section 8.1.1).
+// requestHere is for what has to go over this link.
+func (l *link) requestHere(build func() *sip.Request, handler func(*sip.Response, error)) *exchange {
+	x := &exchange{ua: l.ua, link: l, build: build, handler: handler}
+	l.connect(x.begin)
+	return x
+}
+
+func (x *exchange) begin(l *link, err error) {
+	if err != nil {
+		x.handler(nil, err)
+		return
+	}
+	x.link = l
+	if req := x.build(); req != nil {
+		x.send(req)
+	}
+}
+
+// send begins the transaction of req.
 func (x *exchange) send(req *sip.Request) {
-	req.RemoveHeader("Via")
-	req.PrependHeader(x.ua.via())
-	if req.MaxForwards() == nil {
-		h := sip.MaxForwardsHeader(70)
-		req.AppendHeader(&h)
+	x.link.route(req)
+	x.link.complete(req)
+	if x.tx == nil {
+		x.auth.secure = secure(x.link.flow.URL())
+		x.ua.auth.apply(&x.auth, req)
 	}
-	if req.GetHeader("User-Agent") == nil {
-		req.AppendHeader(sip.NewHeader("User-Agent", x.ua.cfg.UserAgent))
-	}
-	if req.ContentLength() == nil {
-		req.SetBody(req.Body())
-	}
-	x.tx = x.ua.layer.Request(req, x.receive)
+	x.tx = x.link.layer.Request(req, x.receive)
 }
 
 func (x *exchange) receive(res *sip.Response, err error) {
 	switch {
+	case err != nil && x.retry && errors.Is(err, ErrConnectionLost) && !x.ua.closed:
+		x.auth, x.tx = authenticator{}, nil
+		x.wait()
 	case err != nil:
 		x.handler(nil, transactionError(err))
 	case res.StatusCode == sip.StatusUnauthorized || res.StatusCode == sip.StatusProxyAuthRequired:
 		x.challenged(res)
 	default:
-		x.handler(res, nil)
+		x.deliver(res)
+	}
+}
+
+// wait for the next flow, which the request needs.
+func (x *exchange) wait() {
+	if l := x.ua.bestLink(nil); l != nil && l != x.link { // which may not know of its end yet
+		x.begin(l, nil)
+		return
+	}
+	x.ua.unsent = append(x.ua.unsent, x)
+	x.limit = x.ua.after(retryFor, func() {
+		x.ua.dropUnsent(x)
+		x.handler(nil, &Error{Code: CodeConnectionLost, Reason: "the connection was lost and did not come back in time"})
+	})
+}
+
+// resend sends what waits for a flow.
+func (ua *UserAgent) resend(l *link) {
+	waiting := ua.unsent
+	ua.unsent = nil
+	for _, x := range waiting {
+		x.limit.stop()
+		x.begin(l, nil)
+	}
+}
+
+func (ua *UserAgent) dropUnsent(x *exchange) {
+	if i := slices.Index(ua.unsent, x); i >= 0 {
+		ua.unsent = slices.Delete(ua.unsent, i, i+1)
 	}
 }
 
@@ -82,33 +135,32 @@ func transactionError(err error) error {
 // challenged answers a challenge (section 22.2 and 22.3) with the same request,
 // a new transaction and the next sequence number.
 func (x *exchange) challenged(res *sip.Response) {
-	headers, err := x.auth.answer(x.ua.credentials(), x.tx.Request, res)
-	if err != nil {
-		x.handler(nil, err)
-		return
-	}
-	req := x.tx.Request.Clone()
-	seq, ok := req.CSeq().SeqNo+1, true
-	if x.next != nil {
-		if seq, ok = x.next(req); !ok {
-			x.handler(res, nil)
+	x.ua.auth.challenged(&x.auth, x.tx.Request, res, func(err error) {
+		if err != nil {
+			x.handler(nil, err)
 			return
 		}
-	}
-	for _, h := range headers {
-		for req.RemoveHeader(h.Name()) {
+		req := x.tx.Request.Clone()
+		seq, ok := req.CSeq().SeqNo+1, true
+		if x.next != nil {
+			if seq, ok = x.next(req); !ok {
+				x.handler(res, nil)
+				return
+			}
 		}
-	}
-	for _, h := range headers {
-		req.AppendHeader(h)
-	}
-	message.CSeq(req, seq)
-	x.send(req)
+		x.ua.auth.put(&x.auth, req)
+		message.CSeq(req, seq)
+		x.send(req)
+	})
 }
 
 // rejected makes the error of a final response that is not a 2xx.
 func rejected(res *sip.Response) *Error {
-	return &Error{Code: CodeRejected, Status: res.StatusCode, Reason: reasonOf(res)}
+	e := &Error{Code: CodeRejected, Status: res.StatusCode, Reason: reasonOf(res)}
+	if seconds, ok := message.Seconds(res, "Retry-After"); ok { // section 20.33
+		e.RetryAfter = min(time.Duration(seconds)*time.Second, maxExpires)
+	}
+	return e
 }
 
 // reasonOf is the reason phrase, as plain text of bounded length: it goes to

@@ -1,6 +1,7 @@
 package sipua_test
 
 import (
+	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 func TestSecrets(t *testing.T) {
 	sum := md5.Sum([]byte("1001:r:secret"))
 	ha1 := hex.EncodeToString(sum[:])
-	for name, cred := range map[string]sipua.Credentials{"password": {Password: "secret"}, "HA1": {HA1: ha1}} {
+	for name, cred := range map[string]sipua.Credentials{"password": {Password: "secret"}, "HA1": {HA1: []sipua.HA1{{Hash: ha1}}}} {
 		for status, names := range map[int][2]string{401: {"WWW-Authenticate", "Authorization"}, 407: {"Proxy-Authenticate", "Proxy-Authorization"}} {
 			t.Run(fmt.Sprint(name, " ", status), func(t *testing.T) {
 				play(t, func(w *world) {
@@ -48,9 +49,10 @@ func TestSecrets(t *testing.T) {
 					w.Respond(req, status, "Who", challenge)
 					req = w.ExpectRequest(w.T, "REGISTER")
 					take(value(req, names[1]))
-					w.Respond(req, 200, "OK", req.Contact(), h("Authentication-Info", `rspauth="5ec4e7", nextnonce="ne47", qop=auth`))
+					proof := rspauth(w, value(req, names[1]), "secret", "")
+					w.Respond(req, 200, "OK", req.Contact(), h(strings.Replace(names[1], "orization", "entication-Info", 1), `rspauth="`+proof+`", nextnonce="ne47", qop=auth`))
 					require.NoError(w, done())
-					secrets = append(secrets, "5ec4e7")
+					secrets = append(secrets, proof)
 
 					call := w.callOut()
 					invite := w.ExpectRequest(w.T, "INVITE")
@@ -74,6 +76,7 @@ func TestSecrets(t *testing.T) {
 
 					done = begin(func() error { return w.ua.Register(w.Context()) })
 					req = w.ExpectRequest(w.T, "REGISTER")
+					require.Empty(w, values(req, names[1]), "what has just been refused is not sent")
 					w.Respond(req, status, "Who", challenge)
 					req = w.ExpectRequest(w.T, "REGISTER")
 					take(value(req, names[1]))
@@ -98,19 +101,67 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// Nor a token, of the configuration or of CredentialsFor, whatever the server does
+// with it.
+func TestSecretsOfTokens(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		for status, names := range map[int][2]string{401: {"WWW-Authenticate", "Authorization"}, 407: {"Proxy-Authenticate", "Proxy-Authorization"}} {
+			play(t, func(w *world) {
+				var shown strings.Builder
+				show := func(v any) { fmt.Fprintf(&shown, "%v %+v %#v %s\n", v, v, v, v) }
+				w.ua.Trace(func(m sipua.TraceMessage) { shown.WriteString(m.Text); show(m) })
+				w.ua.On(func(e sipua.Event) {
+					if e, ok := e.(sipua.ProtocolError); ok {
+						show(e.Err)
+					}
+					show(e)
+				})
+				w.known(status, `Bearer realm="r"`)
+				req, done := w.registering()
+				require.Equal(w, "Bearer t0k3n", value(req, names[1]))
+				w.Send(w.NewResponse(req, 100, "Trying", h(names[1], value(req, names[1]))))
+				w.SendRaw([]byte(names[1] + ": " + value(req, names[1]) + "\r\n\r\n"))
+				w.ask(req, status, `Bearer realm="r", error="invalid_token"`)
+				err := done()
+				require.Error(w, err)
+				synctest.Wait()
+				show(err)
+				show(w.ua)
+				require.Contains(w, shown.String(), "Bearer [hidden]")
+				require.NotContains(w, shown.String(), "t0k3n")
+			}, func(c *sipua.Config) {
+				c.Credentials = sipua.Credentials{Token: "t0k3n"}
+				if asked {
+					given := c.Credentials
+					c.Credentials = sipua.Credentials{}
+					c.CredentialsFor = func(context.Context, sipua.Challenge) (sipua.Credentials, error) { return given, nil }
+				}
+			})
+		}
+	}
+}
+
 // Nor does any verb of fmt show them, wherever the credentials stand.
 func TestSecretsFormatted(t *testing.T) {
 	play(t, func(w *world) {
-		cred := sipua.Credentials{Username: "al", Password: "secret"}
+		ha1 := sipua.HA1{Realm: "r", Algorithm: "MD5", Hash: "5ecre7"}
+		cred := sipua.Credentials{Username: "al", Password: "secret", HA1: []sipua.HA1{ha1}, Token: "t0ken"}
 		cfg := sipua.Config{URI: "sip:1001@example.com", Credentials: cred}
-		type mine struct{ Hidden sipua.Credentials }
+		type mine struct {
+			Hidden sipua.Credentials
+			Hash   sipua.HA1
+		}
+		// The user agent has what it was given by its configuration, what a server has
+		// taken, and what CredentialsFor has given.
+		w.known(407, `Digest realm="r", nonce="n", qop="auth"`)
 		call := w.callOut()
-		w.ExpectRequest(w.T, "INVITE")
+		invite := w.ExpectRequest(w.T, "INVITE")
+		p := digestParams(w, value(invite, "Proxy-Authorization"))
 		synctest.Wait() // fmt looks into a call while nobody changes it
-		for _, v := range []any{cred, &cred, cfg, &cfg, []sipua.Credentials{cred}, map[string]any{"a": cred}, w.ua, mine{cred}, call} {
+		for _, v := range []any{cred, &cred, cfg, &cfg, []sipua.Credentials{cred}, map[string]any{"a": cred}, ha1, &ha1, []sipua.HA1{ha1}, cred.HA1, w.ua, mine{cred, ha1}, call} {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X"} {
 				s := fmt.Sprintf(verb, v)
-				for _, secret := range []string{"secret", "736563726574"} {
+				for _, secret := range []string{"secret", "736563726574", "t0ken", "74306b656e", "74306B656E", "5ecre7", "356563726537", p["response"], p["cnonce"]} {
 					require.NotContains(w, s, secret, "%s of %T", verb, v)
 				}
 			}
@@ -125,9 +176,29 @@ func TestSecretsInConfigErrors(t *testing.T) {
 		require.ErrorIs(t, err, sipua.ErrInvalidArgument)
 		require.NotContains(t, err.Error(), "hunter2")
 	}
-	_, err := sipua.New(sipua.Config{URI: "sip:1001@example.com", Servers: []sipua.Server{{URL: "wss://example.com"}}, Credentials: sipua.Credentials{Password: "hunter2", HA1: "hunter2"}})
+	_, err := sipua.New(sipua.Config{URI: "sip:1001@example.com", Servers: []sipua.Server{{URL: "wss://example.com"}}, Credentials: sipua.Credentials{Password: "hunter2", HA1: []sipua.HA1{{Hash: "hunter2"}}}})
 	require.ErrorIs(t, err, sipua.ErrInvalidArgument)
 	require.NotContains(t, err.Error(), "hunter2")
+}
+
+// Nor do credentials that are refused.
+func TestSecretsInCredentialErrors(t *testing.T) {
+	for name, cred := range map[string]sipua.Credentials{
+		"Password and HA1": {Password: "hunter2", HA1: []sipua.HA1{{Hash: strings.Repeat("a", 32)}}},
+		"UTF-8":            {Password: "hunter2\xff"},
+		"hexadecimal":      {HA1: []sipua.HA1{{Hash: "hunter2"}}},
+		"digits":           {HA1: []sipua.HA1{{Algorithm: "SHA-256", Hash: "aaaaaaaa"}}},
+		"HA1[1]":           {HA1: []sipua.HA1{{Hash: strings.Repeat("a", 32)}, {Algorithm: "MD4", Hash: strings.Repeat("a", 32)}}},
+		"token":            {Token: "hunter2 "},
+		"Username":         {Username: "a\r\nb", Password: "hunter2"},
+	} {
+		_, err := sipua.New(sipua.Config{URI: "sip:1001@example.com", Servers: []sipua.Server{{URL: "wss://example.com"}}, Credentials: cred})
+		typed(t, err, sipua.CodeInvalidArgument, 0)
+		require.ErrorContains(t, err, "Config.Credentials")
+		require.ErrorContains(t, err, name)
+		require.NotContains(t, err.Error(), "hunter2")
+		require.NotContains(t, err.Error(), "aaaaaaaa")
+	}
 }
 
 // A password in the address of record is not sent: it is no part of an identity.

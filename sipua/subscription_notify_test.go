@@ -212,7 +212,6 @@ func TestResubscribeFails(t *testing.T) {
 		k.notify("terminated;reason=giveup;retry-after=3600", "")
 		w.Drop(1006, "")
 		synctest.Wait()
-		w.ua.RecoverSubscriptions()
 		w.ExpectNothing(w.T, 59*time.Minute)
 		k.next(false)
 	})

@@ -87,7 +87,7 @@ func actName(do any) string {
 func TestRefreshWindow(t *testing.T) {
 	for _, granted := range []time.Duration{1, time.Second, time.Minute, 130 * time.Second, 10 * time.Minute, maxExpires} {
 		for range 1000 {
-			d := refreshWindow(granted)
+			d := refreshAfter(granted)
 			require.GreaterOrEqual(t, d, granted/2)
 			require.LessOrEqual(t, d, granted*9/10+1)
 			if granted >= 130*time.Second {

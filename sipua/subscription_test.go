@@ -59,7 +59,7 @@ func (k *watch) notification(state, body string, headers ...sip.Header) *sip.Req
 	}
 	req := k.NewInDialogRequest("NOTIFY", k.req, k.ok, headers...)
 	if body != "" {
-		req.AppendHeader(h("Content-Type", "application/pidf+xml"))
+		req.AppendHeader(h("Content-Type", "application/x-state"))
 		req.SetBody([]byte(body))
 	}
 	return req
@@ -598,7 +598,6 @@ func TestSubscriptionRecovers(t *testing.T) {
 		synctest.Wait()
 		require.Equal(w, sipua.SubscriptionWaiting, k.s.State())
 		require.True(w, w.ua.WantsFlow())
-		w.ua.RecoverSubscriptions()
 		req := k.next(true)
 		require.Contains(w, value(req, "Contact"), ";ob>")
 		w.Respond(req, 200, "OK", h("Contact", peerContact), h("Expires", "600"))
@@ -607,16 +606,15 @@ func TestSubscriptionRecovers(t *testing.T) {
 
 		w.Drop(1006, "")
 		synctest.Wait()
-		w.ua.RecoverSubscriptions()
 		w.Respond(k.next(true), 481, "Gone")
 		k.next(false)
 		k.Send(k.ok)
 		k.notify("active;expires=600", "")
 		require.Equal(w, sipua.SubscriptionActive, k.s.State())
 
-		w.Drop(1006, "") // for longer than it lasts
+		w.down() // for longer than it lasts
 		time.Sleep(11 * time.Minute)
-		w.ua.RecoverSubscriptions()
+		w.OnDial(nil)
 		k.next(false)
 		require.Zero(w, count[sipua.SubscriptionEnded](w))
 	})
@@ -634,40 +632,84 @@ func TestSubscriptionRecovers(t *testing.T) {
 		w.Drop(1006, "")
 		synctest.Wait()
 		require.Equal(w, sipua.SubscriptionWaiting, k.s.State())
-		w.ua.RecoverSubscriptions()
 		k.next(false)
 		k.Send(k.ok)
 		k.notify("active", "")
 		require.NoError(w, k.s.Active(w.Context()))
 	})
 	play(t, func(w *world) { // a NOTIFY that finds us first
+		w.register()
 		k := w.watching()
 		w.Drop(1006, "")
-		synctest.Wait()
-		w.connect()
+		register := w.ExpectRequest(w.T, "REGISTER")
 		k.notify("active;expires=500", "")
 		require.Equal(w, sipua.SubscriptionActive, k.s.State())
-		w.ua.RecoverSubscriptions()
+		w.Respond(register, 200, "OK", contactWith(register, ";expires=7200"))
 		w.ExpectNothing(w.T, time.Second)
 		w.Timeout = 436 * time.Second
 		k.next(true)
 	})
 	play(t, func(w *world) { // nor does it end because the server is not back yet
 		k := w.watching()
-		w.Drop(1006, "")
-		synctest.Wait()
-		w.Refuse(errors.New("down"))
+		w.down()
 		require.ErrorIs(w, k.s.Refresh(w.Context()), sipua.ErrConnectionFailed)
 		require.Equal(w, sipua.SubscriptionWaiting, k.s.State())
-		w.ua.RecoverSubscriptions()
+		w.OnDial(nil)
 		k.next(true)
 	})
-	play(t, func(w *world) { // nothing is sent out of turn
-		k := w.watching()
-		w.ua.RecoverSubscriptions()
-		w.ExpectNothing(w.T, time.Second)
-		require.Equal(w, sipua.SubscriptionActive, k.s.State())
-	})
+}
+
+// With two flows (RFC 5626) the loss of one is no loss: what it took along is sent
+// over the other.
+func TestEventsOverTwoFlows(t *testing.T) {
+	two := func(c *sipua.Config) {
+		c.Flows = 2
+		c.Servers = []sipua.Server{{URL: "wss://a.example.com"}, {URL: "wss://b.example.com"}}
+	}
+	both := func(w *world) {
+		done := begin(func() error { return w.ua.Register(w.Context()) })
+		for range 2 {
+			req := w.ExpectRequest(w.T, "REGISTER")
+			w.Of(req).Respond(req, 200, "OK", contactWith(req, ";expires=7200"), h("Require", "outbound"))
+		}
+		require.NoError(w, done())
+		synctest.Wait()
+	}
+	lose := func(w *world, req *sip.Request) {
+		w.Of(req).OnDial(func(context.Context, string) error { return errors.New("down") })
+		w.Of(req).Drop(1006, "")
+		synctest.Wait()
+	}
+	play(t, func(w *world) {
+		both(w)
+		k := w.subscribe()
+		lose(w, k.req)
+		req := w.ExpectRequest(w.T, "SUBSCRIBE")
+		require.Equal(w, value(k.req, "Call-ID"), value(req, "Call-ID"))
+		w.Of(req).Send(w.NewResponse(req, 200, "OK", h("Contact", peerContact)))
+		w.Of(req).Send(k.notification("active;expires=600", ""))
+		w.ExpectResponse(w.T, 200)
+		require.NoError(w, k.s.Active(w.Context()))
+	}, two)
+	play(t, func(w *world) {
+		both(w)
+		_, req, done := w.publishing(here)
+		lose(w, req)
+		req = w.ExpectRequest(w.T, "PUBLISH")
+		w.Of(req).Respond(req, 200, "OK", h("SIP-ETag", "e1"))
+		require.NoError(w, done())
+	}, two)
+	play(t, func(w *world) {
+		both(w)
+		k := w.requested()
+		done := begin(func() error { return k.n.Accept(w.Context(), present) })
+		w.ExpectResponse(w.T, 200)
+		req := w.ExpectRequest(w.T, "NOTIFY")
+		lose(w, req)
+		req = w.ExpectRequest(w.T, "NOTIFY")
+		w.Of(req).Respond(req, 200, "OK")
+		require.NoError(w, done())
+	}, two, serving)
 }
 
 func TestSubscriptionClose(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -167,24 +166,10 @@ func retryAfter(msg sip.Message) time.Duration {
 	return min(time.Duration(seconds)*time.Second, maxExpires)
 }
 
-// refreshWindow is the time after which what holds for granted is refreshed: a
-// random 50 to 90 % of it, so that the clients of a server that restarted do not
-// come back all at once, and 65 s before its end where the first half allows it:
-// a refresh that is not answered takes 32 s to fail, and another one must fit.
-func refreshWindow(granted time.Duration) time.Duration {
-	first, last := granted/2, granted*9/10
-	if early := granted - 65*time.Second; early >= first {
-		last = min(last, early)
-	}
-	return first + time.Duration(rand.Int64N(int64(last-first)+1))
-}
-
 // dialogContact is the Contact of requests and responses that make or refresh
-// the dialog of a subscription, with the hint of RFC 5626 section 4.3.
+// the dialog of a subscription.
 func (ua *UserAgent) dialogContact(scheme string) sip.Header {
-	uri := ua.contact(scheme)
-	uri.UriParams.Add("ob", "")
-	return &sip.ContactHeader{Address: uri}
+	return &sip.ContactHeader{Address: ua.contact(scheme)}
 }
 
 // setBody gives a request a body, where there is one.
@@ -254,13 +239,6 @@ func checkEvent(event, id string) error {
 		return fmt.Errorf("the event id %q is no token (RFC 3261 section 25.1)", clean(id, 40))
 	}
 	return nil
-}
-
-// isToken is the token of RFC 3261 section 25.1.
-func isToken(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && (r < '0' || '9' < r) && !strings.ContainsRune("-.!%*_+`'~", r)
-	})
 }
 
 // checkOwn is checkHeaders for a request that has more headers of its own.

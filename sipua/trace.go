@@ -3,6 +3,7 @@ package sipua
 import (
 	"time"
 
+	"github.com/sipwasm/sipwasm/sipua/internal/flow"
 	"github.com/sipwasm/sipwasm/sipua/internal/message"
 )
 
@@ -43,8 +44,8 @@ func (ua *UserAgent) Trace(f func(TraceMessage)) (stop func()) {
 	}
 }
 
-func (ua *UserAgent) trace(d TraceDirection, data []byte) {
-	if ua.tracing.Load() > 0 {
-		ua.emit(TraceMessage{Time: time.Now(), Direction: d, Server: ua.flow.server, Text: message.Redact(string(data))})
+func (l *link) trace(d TraceDirection, data []byte) {
+	if ua := l.ua; ua.tracing.Load() > 0 {
+		ua.emit(TraceMessage{Time: time.Now(), Direction: d, Server: flow.Shown(l.flow.URL()), Text: message.Redact(string(data))})
 	}
 }

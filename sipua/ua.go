@@ -12,18 +12,17 @@ import (
 
 	"github.com/sipwasm/sipwasm/sipua/internal/dialog"
 	"github.com/sipwasm/sipwasm/sipua/internal/message"
-	"github.com/sipwasm/sipwasm/sipua/internal/transaction"
 )
 
-// UserAgent registers one address of record over one connection and makes and
-// takes calls. Its methods may be called from any goroutine, event listeners
+// UserAgent registers one address of record, keeps the connection that this
+// takes, and makes and takes calls. Its methods may be called from any goroutine, event listeners
 // included.
 type UserAgent struct {
 	cfg Config // without the secrets
 	aor sip.Uri
-	// credentials returns the secrets. In a function they cannot be printed with
-	// the user agent by accident.
-	credentials func() Credentials
+
+	host string // of our Via and Contact: RFC 7118 section 5, an ".invalid" name
+	user string // of our Contact
 
 	ctx    context.Context // ends with Close: dialling and media stop
 	cancel context.CancelFunc
@@ -35,16 +34,18 @@ type UserAgent struct {
 	tracing   atomic.Int32 // number of Trace listeners
 
 	// Owned by the owner goroutine.
-	flow         flow
-	layer        *transaction.Layer
-	registration registration
-	calls        []*Call
-	dialogs      map[dialog.ID]*Call
-	closed       bool
-	timers       map[*timer]bool
-	dropped      int // events since one was last delivered in full
-
+	auth          *authentication
+	links         []*link     // at least one
+	connected     bool        // Connect was called: a connection is wanted
+	recovering    bool        // every flow was lost, and subscriptions wait for one
+	unsent        []*exchange // requests that wait for the next flow
+	registration  registration
+	calls         []*Call
 	subscriptions subscriptions
+	dialogs       map[dialog.ID]*Call
+	closed        bool
+	timers        map[*timer]bool
+	dropped       int // events since one was last delivered in full
 
 	callList atomic.Pointer[[]*Call] // what Calls returns: a copy of calls
 }
@@ -61,19 +62,14 @@ func New(cfg Config) (*UserAgent, error) {
 		cfg: cfg, aor: aor,
 		owner: newQueue(), events: newQueue(),
 		dialogs: map[dialog.ID]*Call{}, timers: map[*timer]bool{},
+		host: message.NewToken(12) + ".invalid", user: message.NewToken(8),
 	}
-	secrets := cfg.Credentials
-	ua.credentials = func() Credentials { return secrets }
-	ua.cfg.Credentials = Credentials{Username: secrets.Username}
+	ua.auth = newAuthentication(ua, cfg.Credentials)
+	ua.cfg.Credentials = Credentials{Username: cfg.Credentials.Username} // what is printed has no secret
 	ua.ctx, ua.cancel = context.WithCancel(context.Background())
-	ua.layer = transaction.New(transaction.Config{
-		Send:      ua.send,
-		Post:      func(f func()) { ua.owner.post(f) },
-		OnRequest: ua.receiveRequest,
-		OnAck:     ua.receiveAck,
-		OnStray:   ua.receiveStray,
-	})
-	ua.flow.init()
+	for number := 1; number <= ua.cfg.Flows; number++ {
+		ua.links = append(ua.links, ua.newLink(number))
+	}
 	ua.registration.init(ua)
 	if cfg.OnEvent != nil {
 		ua.On(cfg.OnEvent)
@@ -216,10 +212,19 @@ func (ua *UserAgent) teardown() {
 	for _, c := range slices.Clone(ua.calls) {
 		c.abandon(err)
 	}
-	ua.registration.close(err)
+	for _, l := range ua.links {
+		l.binding.close()
+	}
 	ua.subscriptions.close(err)
-	ua.flow.close(ua, err)
-	ua.layer.FlowLost(err)
+	for _, l := range ua.links {
+		l.flow.Close(err)
+		l.layer.FlowLost(err)
+		l.binding.end(err)
+	}
+	for _, x := range ua.unsent {
+		x.handler(nil, err)
+	}
+	ua.unsent = nil
 	for t := range ua.timers {
 		t.stop()
 	}
@@ -287,17 +292,6 @@ func queued(ctx context.Context) {
 	if f, ok := ctx.Value(queuedKey{}).(func()); ok {
 		f()
 	}
-}
-
-// contact is our Contact URI. The host can never be resolved (RFC 7118 section
-// 5), and transport is "ws" also over TLS (RFC 7118 section 5.3 and appendix B).
-// The scheme is that of the URI which the request is for (RFC 3261 section
-// 8.1.1.8).
-func (ua *UserAgent) contact(scheme string) sip.Uri {
-	if scheme != "sips" {
-		scheme = "sip"
-	}
-	return sip.Uri{Scheme: scheme, User: ua.flow.user, Host: ua.flow.host, UriParams: sip.HeaderParams{{K: "transport", V: "ws"}}}
 }
 
 // from is the From (and, for REGISTER, To) of a new request.

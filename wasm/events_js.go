@@ -10,11 +10,23 @@ func (p *port) event(a *agent, e sipua.Event) {
 	onCall := func(c *sipua.Call, kind string, payload map[string]any) { p.emit(p.handleOf(c), kind, payload) }
 	switch e := e.(type) {
 	case sipua.Connected:
-		p.emit(a.handle, "connected", object("server", e.Server))
+		p.emit(a.handle, "connected", object("flow", e.Flow, "server", e.Server))
 	case sipua.Disconnected:
-		p.emit(a.handle, "disconnected", withError(object("server", e.Server, "code", e.Code, "reason", e.Reason), e.Err))
+		p.emit(a.handle, "disconnected", withError(object("flow", e.Flow, "server", e.Server, "code", e.Code, "reason", e.Reason), e.Err))
 	case sipua.Registered:
-		p.emit(a.handle, "registered", object("expires", e.Expires.Seconds()))
+		o := object("flow", e.Flow, "expires", e.Expires.Seconds(), "bindings", bindingObjects(e.Bindings), "outbound", e.Outbound)
+		optional(o, "gruu", e.GRUU)
+		p.emit(a.handle, "registered", o)
+	case sipua.Reconnecting:
+		p.emit(a.handle, "reconnecting", object("flow", e.Flow, "attempt", e.Attempt, "delay", float64(e.Delay.Milliseconds())))
+	case sipua.RegistrationExpiring:
+		p.emit(a.handle, "registrationExpiring", object("flow", e.Flow, "expires", e.Expires.Seconds()))
+	case sipua.RegistrationFailed:
+		o := withError(object("flow", e.Flow, "final", e.Final), e.Err)
+		if e.RetryIn > 0 {
+			o["retryIn"] = e.RetryIn.Seconds()
+		}
+		p.emit(a.handle, "registrationFailed", o)
 	case sipua.Unregistered:
 		p.emit(a.handle, "unregistered", withError(object(), e.Err))
 	case sipua.ProtocolError:

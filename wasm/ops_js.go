@@ -14,36 +14,27 @@ const closeTimeout = 5 * time.Second
 // create makes a user agent under the facade's handle.
 func (p *port) create(handle int, args js.Value) (any, error) {
 	a := &agent{handle: handle}
-	gather := time.Duration(number(args, "iceGatheringTimeout", 2000)) * time.Millisecond
+	gather := milliseconds(args, "iceGatheringTimeout", 2000)
 	iceServers := args.Get("iceServers")
-	var servers []sipua.Server
-	if list := args.Get("servers"); isObject(list) {
-		for i := range list.Length() {
-			servers = append(servers, readServer(list.Index(i)))
-		}
+	cfg, err := readConfig(args)
+	if err != nil {
+		return nil, err
 	}
-	ua, err := sipua.New(sipua.Config{
-		URI: text(args, "uri"), DisplayName: text(args, "displayName"), Servers: servers,
-		Credentials:         sipua.Credentials{Username: text(args, "username"), Password: text(args, "password"), HA1: text(args, "ha1")},
-		InstanceID:          text(args, "instanceId"),
-		RegistrationExpires: time.Duration(number(args, "registrationExpires", 0) * float64(time.Second)),
-		UserAgent:           text(args, "userAgent"),
-		ConnectTimeout:      time.Duration(number(args, "connectTimeout", 0) * float64(time.Millisecond)),
-		Transport:           sockets{host: p.host},
-		OnEvent:             func(e sipua.Event) { p.event(a, e) },
-		Media: func(ctx context.Context, c *sipua.Call, options any) (sipua.Media, error) {
-			o, _ := options.(js.Value)
-			h := p.handleOf(c)
-			media, err := newPeer(ctx, p.host, readMediaOptions(o), iceServers, gather, func(pc, stream js.Value) {
-				p.emit(h, "peerconnection", map[string]any{"peerConnection": pc})
-				p.emit(h, "localstream", map[string]any{"stream": stream})
-			})
-			if err != nil {
-				return nil, err // not a nil *peer in an interface
-			}
-			return media, nil
-		},
-	})
+	cfg.Transport = sockets{host: p.host}
+	cfg.OnEvent = func(e sipua.Event) { p.event(a, e) }
+	cfg.Media = func(ctx context.Context, c *sipua.Call, options any) (sipua.Media, error) {
+		o, _ := options.(js.Value)
+		h := p.handleOf(c)
+		media, err := newPeer(ctx, p.host, readMediaOptions(o), iceServers, gather, func(pc, stream js.Value) {
+			p.emit(h, "peerconnection", map[string]any{"peerConnection": pc})
+			p.emit(h, "localstream", map[string]any{"stream": stream})
+		})
+		if err != nil {
+			return nil, err // not a nil *peer in an interface
+		}
+		return media, nil
+	}
+	ua, err := sipua.New(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -54,21 +45,37 @@ func (p *port) create(handle int, args js.Value) (any, error) {
 	return map[string]any{"instanceId": ua.InstanceID()}, nil
 }
 
-// readServer reads one entry of servers: a URL, or { url, priority, weight }.
-func readServer(v js.Value) sipua.Server {
-	if v.Type() == js.TypeString {
-		return sipua.Server{URL: v.String()}
-	}
-	return sipua.Server{URL: text(v, "url"), Priority: uint16(number(v, "priority", 0)), Weight: uint16(number(v, "weight", 0))}
-}
-
 // agentOps are the verbs of a user agent.
 var agentOps = map[string]func(*port, context.Context, *agent, js.Value) (any, error){
+	"connect": func(_ *port, ctx context.Context, a *agent, _ js.Value) (any, error) {
+		return nil, a.ua.Connect(ctx)
+	},
+	"network": func(_ *port, _ context.Context, a *agent, args js.Value) (any, error) {
+		hint := sipua.NetworkOffline
+		if args.Get("online").Truthy() {
+			hint = sipua.NetworkOnline
+		}
+		a.ua.NetworkChanged(hint)
+		return nil, nil
+	},
 	"register": func(_ *port, ctx context.Context, a *agent, _ js.Value) (any, error) {
 		return nil, a.ua.Register(ctx)
 	},
-	"unregister": func(_ *port, ctx context.Context, a *agent, _ js.Value) (any, error) {
+	"unregister": func(_ *port, ctx context.Context, a *agent, args js.Value) (any, error) {
+		if args.Get("all").Truthy() {
+			return nil, a.ua.UnregisterAll(ctx)
+		}
 		return nil, a.ua.Unregister(ctx)
+	},
+	"fetchBindings": func(_ *port, ctx context.Context, a *agent, _ js.Value) (any, error) {
+		list, err := a.ua.FetchBindings(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return bindingObjects(list), nil
+	},
+	"setPush": func(_ *port, ctx context.Context, a *agent, args js.Value) (any, error) {
+		return nil, a.ua.SetPush(ctx, readPush(args.Get("push")))
 	},
 	"trace": func(p *port, _ context.Context, a *agent, args js.Value) (any, error) {
 		p.trace(a, args.Get("on").Truthy())
@@ -83,7 +90,7 @@ var agentOps = map[string]func(*port, context.Context, *agent, js.Value) (any, e
 		return nil, a.ua.Shutdown(ctx)
 	},
 	"call": func(p *port, _ context.Context, a *agent, args js.Value) (any, error) {
-		headers, err := readHeaders(args.Get("headers"))
+		headers, err := readHeaders(args.Get("headers"), "call")
 		if err != nil {
 			return nil, err
 		}
@@ -119,27 +126,6 @@ var callOps = map[string]func(context.Context, *sipua.Call, js.Value) (any, erro
 			Gap:      time.Duration(number(args, "gap", 0)) * time.Millisecond,
 		})
 	},
-}
-
-// readHeaders reads [name, value] pairs. What is none is refused, so that no
-// header is left out in silence.
-func readHeaders(list js.Value) ([]sipua.Header, error) {
-	if list.IsUndefined() || list.IsNull() {
-		return nil, nil
-	}
-	wrong := &sipua.Error{Op: "call", Code: sipua.CodeInvalidArgument, Reason: `headers wants [name, value] pairs of strings, such as [["X-Ticket", "4711"]]`}
-	if !isArray(list) {
-		return nil, wrong
-	}
-	var headers []sipua.Header
-	for i := range list.Length() {
-		h := list.Index(i)
-		if !isArray(h) || h.Length() != 2 || h.Index(0).Type() != js.TypeString || h.Index(1).Type() != js.TypeString {
-			return nil, wrong
-		}
-		headers = append(headers, sipua.Header{Name: h.Index(0).String(), Value: h.Index(1).String()})
-	}
-	return headers, nil
 }
 
 func callObject(c *sipua.Call) map[string]any {

@@ -83,12 +83,18 @@ func TestPortConnectionFails(t *testing.T) {
 	settle(t)
 	ws.Call("fail")
 	f.refused(wait, "connection-failed")
-	f.requireError(f.expectEvent(ua, "unregistered").Get("error"), "connection-failed")
+	failed := f.expectEvent(ua, "registrationFailed")
+	f.requireError(failed.Get("error"), "connection-failed")
+	require.False(t, failed.Get("final").Bool(), "it goes on trying")
+	require.True(t, failed.Get("retryIn").IsUndefined(), "with the next connection")
+	again := f.expectEvent(ua, "reconnecting")
+	require.Equal(t, 1, again.Get("attempt").Int())
+	require.InDelta(t, 1500, again.Get("delay").Float(), 500)
 
 	f.Set("refuseSockets", "SecurityError")
 	e := f.refused(f.begin("register", ua, nil), "connection-failed")
 	require.Equal(t, "SecurityError", text(e.Get("cause"), "name"))
-	f.expectEvent(ua, "unregistered")
+	f.expectEvent(ua, "registrationFailed")
 }
 
 func TestPortConnectTimeout(t *testing.T) {
@@ -111,10 +117,12 @@ func TestPortConnectionLost(t *testing.T) {
 	f.requireError(e.Get("error"), "connection-lost")
 	f.requireError(f.expectEvent(ua, "unregistered").Get("error"), "connection-lost")
 
-	wait := f.begin("register", ua, nil) // connects anew
-	f.grant(f.connect(ua), f.request("REGISTER"))
-	f.expectEvent(ua, "registered")
-	f.done(wait)
+	f.expectEvent(ua, "reconnecting")
+	f.grant(f.connect(ua), f.request("REGISTER")) // by itself
+	registered := f.expectEvent(ua, "registered")
+	require.Equal(t, 600.0, registered.Get("expires").Float())
+	require.Equal(t, 1, registered.Get("bindings").Length())
+	require.True(t, registered.Get("bindings").Index(0).Get("own").Bool())
 }
 
 func TestPortProtocolError(t *testing.T) {

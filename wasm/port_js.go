@@ -140,6 +140,9 @@ func errorObject(err error) map[string]any {
 		if e.Status != 0 {
 			o["status"] = e.Status
 		}
+		if e.RetryAfter > 0 {
+			o["retryAfter"] = e.RetryAfter.Seconds()
+		}
 		if e.Reason != "" {
 			o["reason"] = e.Reason
 		}

@@ -3,6 +3,7 @@
 //
 //	go run -C examples ./build          # build what is missing or stale
 //	go run -C examples ./build -size    # build, then print what a browser downloads
+//	go run -C examples ./build -modfile # print the -modfile that the wasm is built with
 package main
 
 import (
@@ -19,22 +20,52 @@ import (
 
 func main() {
 	size := flag.Bool("size", false, "print the sizes in bytes and fail when sipwasm.wasm is over its budget")
+	modfile := flag.Bool("modfile", false, "build nothing, but write the copy of sipgo that the wasm is built with and print the path of the go.mod that uses it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := build(ctx, *size); err != nil {
+	do := build
+	switch {
+	case *modfile:
+		do = printModfile
+	case *size:
+		do = buildAndMeasure
+	}
+	if err := do(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func build(ctx context.Context, size bool) error {
-	r, err := webbuild.Build(ctx, webbuild.Options{
-		Log: func(line string) { fmt.Fprintln(os.Stderr, line) },
-	})
-	if err != nil || !size {
+var options = webbuild.Options{Log: func(line string) { fmt.Fprintln(os.Stderr, line) }}
+
+func build(ctx context.Context) error {
+	_, err := webbuild.Build(ctx, options)
+	return err
+}
+
+func printModfile(ctx context.Context) error {
+	path, err := webbuild.Modfile(ctx, options)
+	if err == nil {
+		fmt.Println(path)
+	}
+	return err
+}
+
+func buildAndMeasure(ctx context.Context) error {
+	r, err := webbuild.Build(ctx, options)
+	if err != nil {
 		return err
 	}
+	packages, err := webbuild.PackageSizes(ctx, options)
+	if err != nil {
+		return err
+	}
+	fmt.Println("bytes of code by package, before the linker's tables and compression")
+	for _, p := range packages[:min(20, len(packages))] {
+		fmt.Printf("%9d  %s\n", p.Code, p.Package)
+	}
+	fmt.Println()
 	return printSizes(r)
 }
 
@@ -63,7 +94,7 @@ func printSizes(r webbuild.Result) error {
 	}
 	fmt.Printf("\nsipwasm.wasm raw=%d gzip=%d brotli=%d\n", wasm.Raw, wasm.Gzip, wasm.Brotli)
 	if wasm.Raw > webbuild.MaxRaw || wasm.Brotli > webbuild.MaxBrotli {
-		return fmt.Errorf("sipwasm.wasm is over its budget of raw=%d brotli=%d: look for what came in with `go list -deps ./wasm`", webbuild.MaxRaw, webbuild.MaxBrotli)
+		return fmt.Errorf("sipwasm.wasm is over its budget of raw=%d brotli=%d: look for what came in with go run -C examples ./build -modfile and go list -modfile=… -deps ./wasm", webbuild.MaxRaw, webbuild.MaxBrotli)
 	}
 	return nil
 }

@@ -26,10 +26,27 @@
 //		})
 //	}
 //
+// A user agent may have several connections at a time: [Peer.On], [Peer.Conn] and
+// [Peer.Of] are views of the peer that concern some of them. [Peer.HalfOpen]
+// makes a connection one that nobody is at the other end of, [Peer.HoldDials] a
+// server that does not answer.
+//
 // [NewServer] is a SIP registrar and proxy over WebSocket, in the manner of
-// net/http/httptest: digest, contacts, forking, CANCEL, Record-Route, and hooks
-// for delays, losses, error responses, dropped connections and restarts. See the
-// example. It is not there under GOOS=js, where nothing can listen.
+// net/http/httptest. [Options] says what it does: digest and bearer tokens, flows
+// and GRUUs (RFC 5626, RFC 5627), Path and Service-Route, and the event packages
+// that it notifies by itself. [Server.Next] and [Server.Intercept] are for delays,
+// losses and error responses, [Server.DropConnections], [Server.HalfOpen] and
+// [Server.Restart] for what happens to networks. [Server.Transport] reaches it
+// without one, inside a synctest bubble too:
+//
+//	server := sipuatest.NewServer(sipuatest.Options{InMemory: true, Accounts: map[string]string{"1001": "secret"}})
+//	defer server.Close()
+//	ua, err := sipua.New(sipua.Config{
+//		URI: "sip:1001@example.com", Credentials: sipua.Credentials{Password: "secret"},
+//		Servers: []sipua.Server{{URL: server.URL}}, Transport: server.Transport(),
+//	})
+//
+// The server is not there under GOOS=js, where nothing can listen.
 //
 // [Factory] and [Media] are fake media: no sound, but the signalling states,
 // session descriptions and refusals of a browser's RTCPeerConnection.

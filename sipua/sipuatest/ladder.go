@@ -37,6 +37,8 @@ const (
 type Entry struct {
 	Direction Direction
 	Text      string // the whole message as it was on the wire, or the note
+	Conn      int    // the connection, counted from 1; 0 where only one is open at a time, and for a dial that failed
+	Lost      bool   // it did not arrive: the connection was half-open
 }
 
 // Ladder records what crosses the connections of a user agent. It is safe for
@@ -44,6 +46,9 @@ type Entry struct {
 type Ladder struct {
 	mu      sync.Mutex
 	entries []Entry
+	dials   int          // connections so far, where the transport does not count them
+	open    map[int]bool // connections that are open
+	several bool         // more than one was open at a time: each rung says which
 }
 
 // Record returns a transport that hands everything to t and a ladder that
@@ -56,16 +61,20 @@ func Record(t sipua.Transport) (sipua.Transport, *Ladder) {
 
 // Entries returns what was recorded so far, in order.
 func (l *Ladder) Entries() []Entry {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]Entry(nil), l.entries...)
+	entries, several := l.snapshot()
+	for i := range entries {
+		if !several {
+			entries[i].Conn = 0
+		}
+	}
+	return entries
 }
 
 // Reset forgets what was recorded so far.
 func (l *Ladder) Reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.entries = nil
+	l.entries, l.several = nil, len(l.open) > 1
 }
 
 // String renders the ladder with one line a message:
@@ -73,16 +82,22 @@ func (l *Ladder) Reset() {
 //	UA ── INVITE sip:1002@example.com ──▶ SIP
 //	UA ◀── 180 Ringing ── SIP
 //	UA ══ closed with code 1006 ══ SIP
+//
+// Where several connections are open at the same time, "SIP" has the number of
+// the connection: "SIP #2". What a half-open connection loses has a cross for
+// the head of its arrow.
 func (l *Ladder) String() string {
 	var b strings.Builder
-	for _, e := range l.Entries() {
-		switch e.Direction {
-		case Out:
-			fmt.Fprintf(&b, "UA ── %s ──▶ SIP\n", summary(e.Text))
-		case In:
-			fmt.Fprintf(&b, "UA ◀── %s ── SIP\n", summary(e.Text))
+	entries, several := l.snapshot()
+	for _, e := range entries {
+		to := "SIP" + e.number(several)
+		switch {
+		case e.Direction == Out:
+			fmt.Fprintf(&b, "UA ── %s ──%s %s\n", summary(e.Text), e.head("▶"), to)
+		case e.Direction == In:
+			fmt.Fprintf(&b, "UA %s── %s ── %s\n", e.head("◀"), summary(e.Text), to)
 		default:
-			fmt.Fprintf(&b, "UA ══ %s ══ SIP\n", e.Text)
+			fmt.Fprintf(&b, "UA ══ %s ══ %s\n", e.Text, to)
 		}
 	}
 	return b.String()
@@ -92,24 +107,39 @@ func (l *Ladder) String() string {
 // random is numbered in the order of appearance, the same value with the same
 // number everywhere: tags, branches, Call-IDs, nonces, digest responses,
 // instance ids, host and user of ".invalid" addresses, ICE credentials. Lines
-// end with LF.
+// end with LF. Connections are told apart as by [Ladder.String].
 func (l *Ladder) Text() string {
 	n := newNormalizer()
 	var b strings.Builder
-	for _, e := range l.Entries() {
-		switch e.Direction {
+	entries, several := l.snapshot()
+	for _, e := range entries {
+		switch number := e.number(several); e.Direction {
 		case Out:
-			b.WriteString("──▶ SIP\n")
-			b.WriteString(n.message(e.Text))
+			fmt.Fprintf(&b, "──%s SIP%s\n%s", e.head("▶"), number, n.message(e.Text))
 		case In:
-			b.WriteString("UA ◀──\n")
-			b.WriteString(n.message(e.Text))
+			fmt.Fprintf(&b, "UA %s──%s\n%s", e.head("◀"), number, n.message(e.Text))
 		default:
-			fmt.Fprintf(&b, "══ %s ══\n", n.message(e.Text))
+			fmt.Fprintf(&b, "══ %s ══%s\n", n.message(e.Text), number)
 		}
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// number tells the connection of an entry, where there are several.
+func (e Entry) number(several bool) string {
+	if !several || e.Conn == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" #%d", e.Conn)
+}
+
+// head is that of the arrow.
+func (e Entry) head(arrived string) string {
+	if e.Lost {
+		return "✗"
+	}
+	return arrived
 }
 
 // Golden compares [Ladder.Text] with the file testdata/NAME.golden of the
@@ -181,26 +211,53 @@ func summary(text string) string {
 	}
 }
 
-func (l *Ladder) add(d Direction, text string) {
+func (l *Ladder) snapshot() (entries []Entry, several bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.entries = append(l.entries, Entry{d, text})
+	return append([]Entry(nil), l.entries...), l.several
 }
 
-func (l *Ladder) dialed(url string, err error) {
+func (l *Ladder) add(d Direction, text string) { l.addOn(0, d, text) }
+
+func (l *Ladder) addOn(conn int, d Direction, text string) {
+	l.append(Entry{Direction: d, Text: text, Conn: conn})
+}
+
+func (l *Ladder) lost(conn int, d Direction, text string) {
+	l.append(Entry{Direction: d, Text: text, Conn: conn, Lost: true})
+}
+
+func (l *Ladder) append(e Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries = append(l.entries, e)
+}
+
+// dialed notes the end of a dial.
+func (l *Ladder) dialed(conn int, url string, err error) {
 	if err != nil {
-		l.add(Note, fmt.Sprintf("dialling %s failed: %v", url, err))
+		l.addOn(0, Note, fmt.Sprintf("dialling %s failed: %v", url, err))
 		return
 	}
-	l.add(Note, "connected to "+url)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		l.open = map[int]bool{}
+	}
+	l.open[conn] = true
+	l.several = l.several || len(l.open) > 1
+	l.entries = append(l.entries, Entry{Direction: Note, Text: "connected to " + url, Conn: conn})
 }
 
-func (l *Ladder) closed(code int, reason string) {
+func (l *Ladder) closed(conn, code int, reason string) {
 	note := fmt.Sprintf("closed with code %d", code)
 	if reason != "" {
 		note += " " + reason
 	}
-	l.add(Note, note)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, conn)
+	l.entries = append(l.entries, Entry{Direction: Note, Text: note, Conn: conn})
 }
 
 // recorder is a Transport that writes a ladder.
@@ -211,23 +268,29 @@ type recorder struct {
 
 func (r recorder) Dial(ctx context.Context, url string) (sipua.Conn, error) {
 	c, err := r.Transport.Dial(ctx, url)
-	r.ladder.dialed(url, err)
 	if err != nil {
+		r.ladder.dialed(0, url, err)
 		return nil, err
 	}
-	return &recordedConn{Conn: c, ladder: r.ladder}, nil
+	r.ladder.mu.Lock()
+	r.ladder.dials++
+	number := r.ladder.dials
+	r.ladder.mu.Unlock()
+	r.ladder.dialed(number, url, nil)
+	return &recordedConn{Conn: c, ladder: r.ladder, number: number}, nil
 }
 
 type recordedConn struct {
 	sipua.Conn
 	ladder *Ladder
+	number int
 	once   sync.Once // a close is one rung, whoever noticed it first
 }
 
 func (c *recordedConn) Read() ([]byte, error) {
 	m, err := c.Conn.Read()
 	if err == nil {
-		c.ladder.add(In, string(m))
+		c.ladder.addOn(c.number, In, string(m))
 		return m, nil
 	}
 	code, reason := 1006, ""
@@ -235,22 +298,22 @@ func (c *recordedConn) Read() ([]byte, error) {
 	if errors.As(err, &ce) {
 		code, reason = ce.Code, ce.Reason
 	}
-	c.once.Do(func() { c.ladder.closed(code, reason) })
+	c.once.Do(func() { c.ladder.closed(c.number, code, reason) })
 	return m, err
 }
 
 func (c *recordedConn) Write(m []byte) error {
 	// Recorded first: the answer may be read before Write returns here. The copy
 	// is the ladder's, the caller keeps its buffer.
-	c.ladder.add(Out, string(m))
+	c.ladder.addOn(c.number, Out, string(m))
 	err := c.Conn.Write(m)
 	if err != nil {
-		c.ladder.add(Note, fmt.Sprintf("writing failed: %v", err))
+		c.ladder.addOn(c.number, Note, fmt.Sprintf("writing failed: %v", err))
 	}
 	return err
 }
 
 func (c *recordedConn) Close(code int, reason string) {
-	c.once.Do(func() { c.ladder.closed(code, reason) })
+	c.once.Do(func() { c.ladder.closed(c.number, code, reason) })
 	c.Conn.Close(code, reason)
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/emiago/sipgo/sip"
 	"github.com/stretchr/testify/require"
 	"nhooyr.io/websocket"
+
+	"github.com/sipwasm/sipwasm/sipua"
 )
 
 // phone is a SIP client of few lines: a WebSocket and text.
@@ -22,6 +24,7 @@ type phone struct {
 	user   string
 	host   string // made up, RFC 7118 section 5
 	ws     *websocket.Conn
+	mem    sipua.Conn // instead of ws, over Server.Transport
 	in     *queue[[]byte]
 	closed chan error
 	seq    int
@@ -39,10 +42,13 @@ func newPhone(t *testing.T, s *Server, user string) *phone {
 		t: t, user: user, host: strings.ToLower(sip.GenerateTagN(12)) + ".invalid",
 		ws: ws, in: newQueue[[]byte](), closed: make(chan error, 1),
 	}
+	stop := context.AfterFunc(t.Context(), func() { _ = ws.CloseNow() })
 	go func() {
 		for {
 			_, m, err := ws.Read(context.Background())
 			if err != nil {
+				stop()
+				_ = ws.CloseNow()
 				p.in.close()
 				p.closed <- err
 				return
@@ -50,7 +56,31 @@ func newPhone(t *testing.T, s *Server, user string) *phone {
 			p.in.push(m)
 		}
 	}()
-	t.Cleanup(func() { _ = ws.CloseNow() })
+	return p
+}
+
+// newMemoryPhone is a phone without a network.
+func newMemoryPhone(t *testing.T, s *Server, user string) *phone {
+	t.Helper()
+	conn, err := s.Transport().Dial(t.Context(), s.URL)
+	require.NoError(t, err)
+	p := &phone{
+		t: t, user: user, host: strings.ToLower(sip.GenerateTagN(12)) + ".invalid",
+		mem: conn, in: newQueue[[]byte](), closed: make(chan error, 1),
+	}
+	stop := context.AfterFunc(t.Context(), func() { conn.Close(1000, "") })
+	go func() {
+		for {
+			m, err := conn.Read()
+			if err != nil {
+				stop()
+				p.in.close()
+				p.closed <- err
+				return
+			}
+			p.in.push(m)
+		}
+	}()
 	return p
 }
 
@@ -64,6 +94,10 @@ func (p *phone) contact() string { return "sip:" + p.user + "@" + p.host + ";tra
 
 func (p *phone) write(text string) {
 	p.t.Helper()
+	if p.mem != nil {
+		require.NoError(p.t, p.mem.Write([]byte(text)))
+		return
+	}
 	require.NoError(p.t, p.ws.Write(p.t.Context(), websocket.MessageText, []byte(text)))
 }
 
@@ -193,6 +227,28 @@ func (p *phone) register(lines ...string) *sip.Response {
 // again repeats a request with a new branch and CSeq, and with credentials.
 func (p *phone) again(text, header, challenge, password string) {
 	p.t.Helper()
+	p.repeat(text, header+": "+p.credentials(text, challenge, password, 1))
+}
+
+// repeat sends a request again with a new branch and CSeq, and with further
+// headers.
+func (p *phone) repeat(text string, lines ...string) {
+	p.t.Helper()
+	m, err := sip.ParseMessage([]byte(text))
+	require.NoError(p.t, err)
+	req := m.(*sip.Request)
+	p.seq++
+	req.CSeq().SeqNo += uint32(p.seq)
+	req.Via().Params.Add("branch", sip.GenerateBranch())
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, ": ")
+		req.AppendHeader(sip.NewHeader(name, value))
+	}
+	p.write(req.String())
+}
+
+// credentials answers a challenge for the request in text.
+func (p *phone) credentials(text, challenge, password string, count int) string {
 	c := parseDigest(challenge)
 	line, body, _ := strings.Cut(text, "\r\n")
 	_, body, _ = strings.Cut(body, "\r\n\r\n")
@@ -204,18 +260,8 @@ func (p *phone) again(text, header, challenge, password string) {
 		a["username"], a["realm"], a["nonce"], a["uri"], a["algorithm"])
 	if c["qop"] != "" {
 		a["qop"], _, _ = strings.Cut(c["qop"], ",")
-		a["nc"], a["cnonce"] = "00000001", `quoted "c" nonce`
+		a["nc"], a["cnonce"] = fmt.Sprintf("%08x", count), `quoted "c" nonce`
 		value += fmt.Sprintf(`, qop=%s, nc=%s, cnonce="quoted \"c\" nonce"`, a["qop"], a["nc"])
 	}
-	value += fmt.Sprintf(`, response="%s"`, digestResponse(a, a["algorithm"], password, method, body))
-
-	m, err := sip.ParseMessage([]byte(text))
-	require.NoError(p.t, err)
-	req := m.(*sip.Request)
-	req.CSeq().SeqNo++
-	p.seq++
-	req.Via().Params.Add("branch", sip.GenerateBranch())
-	req.RemoveHeader(header)
-	req.AppendHeader(sip.NewHeader(header, value))
-	p.write(req.String())
+	return value + fmt.Sprintf(`, response="%s"`, digestResponse(a, a["algorithm"], password, method, body))
 }

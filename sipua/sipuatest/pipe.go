@@ -8,271 +8,157 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"testing"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/sipwasm/sipwasm/sipua"
 )
 
-// NewPipe returns an in-memory transport and the far end of its connections, at
-// which a test plays the SIP server by hand, message for message:
-//
-//	transport, peer := sipuatest.NewPipe()
-//	go ua.Register(ctx)                              // over transport
-//	register := peer.ExpectRequest(t, "REGISTER")
-//	peer.Respond(register, 200, "OK", register.Contact())
-//
-// There is no goroutine and no I/O behind it, so that it works inside a
-// testing/synctest bubble as it does outside.
-func NewPipe() (sipua.Transport, *Peer) {
-	p := &Peer{
-		Timeout:  10 * time.Second,
-		ladder:   &Ladder{},
-		dials:    newQueue[string](),
-		messages: newQueue[[]byte](),
-		closes:   newQueue[*sipua.CloseError](),
-		tags:     map[string]string{},
-		cseqs:    map[string]uint32{},
-	}
-	return pipe{p}, p
-}
+// pipe is what all views of a peer share.
+type pipe struct {
+	root   *Peer
+	ladder *Ladder
 
-// Peer is the far end of a pipe. What it sends goes to the connection dialled
-// last; what it expects may come from any. Its methods may be called by several
-// goroutines, but those that take a testing.TB only by the goroutine of the
-// test.
-type Peer struct {
-	// Timeout bounds each Expect. Default 10 s. Inside a synctest bubble it is
-	// fake time, which passes while everybody waits: make it longer than the
-	// timers under test.
-	Timeout time.Duration
-
-	ladder   *Ladder
-	dials    *queue[string]
-	messages *queue[[]byte]
-	closes   *queue[*sipua.CloseError]
+	dials      *queue[dialed]
+	messages   *queue[arrival]
+	keepAlives *queue[arrival]
+	closes     *queue[closing]
 
 	mu       sync.Mutex
-	conn     *pipeConn // dialled last
-	refusals []error
-	onDial   func(ctx context.Context, url string) error
-	deaf     bool
+	conns    []*pipeConn // in the order in which they were opened
+	refusals []refusal
+	holds    []*hold
+	onDial   map[scope]func(ctx context.Context, url string) error
+	deaf     map[scope]bool
+	options  map[scope]bool
+	pings    map[int]int       // by the number of the connection
 	tags     map[string]string // our tag in the dialog, by Call-ID
 	cseqs    map[string]uint32 // of our requests, by Call-ID
 }
 
-// Ladder returns the record of all connections of the pipe.
-func (p *Peer) Ladder() *Ladder { return p.ladder }
-
-// Refuse makes the next dials fail, one with each of the errors.
-func (p *Peer) Refuse(errs ...error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.refusals = append(p.refusals, errs...)
+// dialed is a dial that has ended.
+type dialed struct {
+	url    string
+	number int // of the connection, or that which it would have had
 }
 
-// OnDial sets a function that every dial calls first, and that may block until
-// ctx ends. Its error is the error of the dial. Nil takes it away.
-func (p *Peer) OnDial(f func(ctx context.Context, url string) error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.onDial = f
+// arrival is a message from the user agent.
+type arrival struct {
+	conn *pipeConn
+	text []byte
 }
 
-// IgnorePings says whether keep-alive pings (double CRLF, RFC 5626 section
-// 3.5.1) stay without the pong that they otherwise get at once.
-func (p *Peer) IgnorePings(ignore bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.deaf = ignore
+// closing is a connection that the user agent has closed.
+type closing struct {
+	conn *pipeConn
+	err  *sipua.CloseError
 }
 
-// Connected reports whether the connection dialled last is open.
-func (p *Peer) Connected() bool {
-	c := p.current()
-	return c != nil && !c.isClosed()
+// refusal is a dial that is to fail.
+type refusal struct {
+	scope scope
+	err   error
 }
 
-// ExpectDial waits for the next connection, successful or not, and returns the
-// URL that was dialled.
-func (p *Peer) ExpectDial(t testing.TB) string {
-	t.Helper()
-	url, ok := p.dials.pop(p.Timeout)
-	if !ok {
-		p.fail(t, "a connection", "nothing")
+// hold keeps dials waiting.
+type hold struct {
+	scope    scope
+	released chan struct{}
+}
+
+// scope says which connections a view of a peer is about; the zero scope is
+// about all.
+type scope struct {
+	url    string
+	number int
+}
+
+func (s scope) holds(url string, number int) bool {
+	return (s.url == "" || s.url == url) && (s.number == 0 || s.number == number)
+}
+
+// setting returns what was set for a connection, the narrower scope first.
+func setting[T any](m map[scope]T, url string, number int) T {
+	for _, s := range []scope{{number: number}, {url: url}} {
+		if v, ok := m[s]; ok {
+			return v
+		}
 	}
-	return url
+	return m[scope{}]
 }
 
-// ExpectClose waits until the user agent closes a connection by itself and
-// returns the code and reason it gave.
-func (p *Peer) ExpectClose(t testing.TB) *sipua.CloseError {
-	t.Helper()
-	e, ok := p.closes.pop(p.Timeout)
-	if !ok {
-		p.fail(t, "the end of the connection", "nothing")
-	}
-	return e
-}
+// pipeTransport is the user agent's side.
+type pipeTransport struct{ pipe *pipe }
 
-// ExpectRequest waits for the next message and returns it. It fails t when that
-// is anything but a request with this method.
-func (p *Peer) ExpectRequest(t testing.TB, method string) *sip.Request {
-	t.Helper()
-	text := p.expect(t, method)
-	msg, err := sip.ParseMessage(text)
+func (t pipeTransport) Dial(ctx context.Context, url string) (sipua.Conn, error) {
+	c, number, err := t.pipe.accept(ctx, url)
+	t.pipe.dials.push(dialed{url, number})
 	if err != nil {
-		p.fail(t, method, fmt.Sprintf("%q, which does not parse: %v", text, err))
-	}
-	req, ok := msg.(*sip.Request)
-	if !ok || string(req.Method) != method {
-		p.fail(t, method, summary(string(text)))
-	}
-	p.mu.Lock()
-	if p.conn != nil {
-		// For Response's "received" and "rport".
-		req.SetSource(p.conn.addr())
-	}
-	p.mu.Unlock()
-	return req
-}
-
-// ExpectResponse waits for the next message and returns it. It fails t when
-// that is anything but a response with this status.
-func (p *Peer) ExpectResponse(t testing.TB, status int) *sip.Response {
-	t.Helper()
-	want := fmt.Sprintf("response %d", status)
-	text := p.expect(t, want)
-	msg, err := sip.ParseMessage(text)
-	if err != nil {
-		p.fail(t, want, fmt.Sprintf("%q, which does not parse: %v", text, err))
-	}
-	res, ok := msg.(*sip.Response)
-	if !ok || res.StatusCode != status {
-		p.fail(t, want, summary(string(text)))
-	}
-	return res
-}
-
-// ExpectMessage waits for the next message and returns it as it was written.
-func (p *Peer) ExpectMessage(t testing.TB) []byte {
-	t.Helper()
-	return p.expect(t, "a message")
-}
-
-// ExpectNothing fails t when a message comes within d. It is meant for synctest
-// bubbles, where waiting costs nothing.
-func (p *Peer) ExpectNothing(t testing.TB, d time.Duration) {
-	t.Helper()
-	if text, ok := p.messages.pop(d); ok {
-		p.fail(t, "nothing", summary(string(text)))
-	}
-}
-
-func (p *Peer) expect(t testing.TB, want string) []byte {
-	t.Helper()
-	text, ok := p.messages.pop(p.Timeout)
-	if !ok {
-		p.fail(t, want, fmt.Sprintf("nothing within %v", p.Timeout))
-	}
-	return text
-}
-
-func (p *Peer) fail(t testing.TB, want, got string) {
-	t.Helper()
-	t.Fatalf("the peer expected %s, got %s; so far:\n%s", want, got, p.ladder)
-}
-
-// Send sends a message on the connection dialled last. It is lost when there is
-// none, as on a real wire.
-func (p *Peer) Send(m sip.Message) { p.SendRaw([]byte(m.String())) }
-
-// SendRaw sends bytes as one WebSocket message, whatever they are.
-func (p *Peer) SendRaw(message []byte) {
-	c := p.current()
-	if c == nil || c.isClosed() {
-		return
-	}
-	// First on the ladder, then on the wire: the answer comes after it.
-	p.ladder.add(In, string(message))
-	c.incoming.push(bytes.Clone(message))
-}
-
-// Drop ends the connection dialled last from the server's side. The user agent
-// still reads what was sent before. Code 1006 stands for a connection that
-// breaks without a close frame.
-func (p *Peer) Drop(code int, reason string) {
-	c := p.current()
-	if c == nil {
-		return
-	}
-	var cause error
-	if code == 1006 {
-		cause = io.ErrUnexpectedEOF
-	}
-	if c.end(&sipua.CloseError{Code: code, Reason: reason, Err: cause}) {
-		p.ladder.closed(code, reason)
-	}
-}
-
-func (p *Peer) current() *pipeConn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.conn
-}
-
-// pipe is the user agent's side.
-type pipe struct{ peer *Peer }
-
-func (t pipe) Dial(ctx context.Context, url string) (sipua.Conn, error) {
-	c, err := t.peer.accept(ctx, url)
-	t.peer.ladder.dialed(url, err)
-	t.peer.dials.push(url)
-	if err != nil {
+		t.pipe.ladder.dialed(0, url, err)
 		return nil, err
 	}
 	return c, nil
 }
 
-func (p *Peer) accept(ctx context.Context, url string) (*pipeConn, error) {
+func (p *pipe) accept(ctx context.Context, url string) (*pipeConn, int, error) {
 	p.mu.Lock()
-	var refusal error
-	if len(p.refusals) > 0 {
-		refusal, p.refusals = p.refusals[0], p.refusals[1:]
+	number := len(p.conns) + 1
+	var refused error
+	for i, r := range p.refusals {
+		if r.scope.holds(url, number) {
+			refused = r.err
+			p.refusals = append(p.refusals[:i:i], p.refusals[i+1:]...)
+			break
+		}
 	}
-	onDial := p.onDial
+	var waits []*hold
+	for _, h := range p.holds {
+		if h.scope.holds(url, number) {
+			waits = append(waits, h)
+		}
+	}
+	onDial := setting(p.onDial, url, number)
 	p.mu.Unlock()
 
+	for _, h := range waits {
+		select {
+		case <-h.released:
+		case <-ctx.Done():
+			return nil, number, ctx.Err()
+		}
+	}
 	if onDial != nil {
 		if err := onDial(ctx, url); err != nil {
-			return nil, err
+			return nil, number, err
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, number, err
 	}
-	if refusal != nil {
-		return nil, refusal
+	if refused != nil {
+		return nil, number, refused
 	}
 	if !strings.HasPrefix(url, "ws://") && !strings.HasPrefix(url, "wss://") {
-		return nil, fmt.Errorf("%q is not a WebSocket URL", url)
+		return nil, number, fmt.Errorf("%q is not a WebSocket URL", url)
 	}
-	c := &pipeConn{peer: p, incoming: newQueue[[]byte]()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.conn = c
-	return c, nil
+	c := &pipeConn{pipe: p, url: url, number: len(p.conns) + 1, incoming: newQueue[[]byte]()}
+	p.conns = append(p.conns, c)
+	p.ladder.dialed(c.number, url, nil)
+	return c, c.number, nil
 }
 
 // pipeConn is one connection, as the user agent sees it.
 type pipeConn struct {
-	peer     *Peer
+	pipe     *pipe
+	url      string
+	number   int // from 1
 	incoming *queue[[]byte]
 
-	mu    sync.Mutex
-	ended *sipua.CloseError
+	mu     sync.Mutex
+	silent bool // half-open: nothing passes any more
+	ended  *sipua.CloseError
 }
 
 var errWriteClosed = errors.New("the connection is closed")
@@ -288,30 +174,98 @@ func (c *pipeConn) Read() ([]byte, error) {
 }
 
 func (c *pipeConn) Write(message []byte) error {
-	if c.isClosed() {
+	open, silent := c.state()
+	switch {
+	case !open:
 		return errWriteClosed
-	}
-	c.peer.ladder.add(Out, string(message))
-	if strings.Trim(string(message), "\r\n") == "" {
-		c.peer.mu.Lock()
-		deaf := c.peer.deaf
-		c.peer.mu.Unlock()
-		if string(message) == "\r\n\r\n" && !deaf {
-			c.peer.ladder.add(In, "\r\n")
-			c.incoming.push([]byte("\r\n"))
-		}
+	case silent:
+		c.pipe.ladder.lost(c.number, Out, string(message))
 		return nil
 	}
-	c.peer.messages.push(bytes.Clone(message))
+	c.pipe.ladder.addOn(c.number, Out, string(message))
+	if strings.Trim(string(message), "\r\n") == "" {
+		c.keepAlive(message)
+		return nil
+	}
+	if !c.optionsPing(message) {
+		c.pipe.messages.push(arrival{c, bytes.Clone(message)})
+	}
 	return nil
+}
+
+// keepAlive takes a ping or a pong (RFC 5626 section 3.5.1).
+func (c *pipeConn) keepAlive(message []byte) {
+	ping := string(message) == "\r\n\r\n"
+	deaf := c.pipe.heard(c, ping)
+	c.pipe.keepAlives.push(arrival{c, bytes.Clone(message)})
+	if ping && !deaf {
+		c.send([]byte("\r\n"))
+	}
+}
+
+// optionsPing takes an OPTIONS that is to be answered as a ping, and reports
+// whether message was one.
+func (c *pipeConn) optionsPing(message []byte) bool {
+	p := c.pipe
+	p.mu.Lock()
+	wanted := setting(p.options, c.url, c.number)
+	p.mu.Unlock()
+	if !wanted || !bytes.HasPrefix(message, []byte("OPTIONS ")) {
+		return false
+	}
+	m, err := sip.ParseMessage(message)
+	req, ok := m.(*sip.Request)
+	if err != nil || !ok || req.To() == nil || req.To().Params.Has("tag") {
+		return false // nothing that a ping would be
+	}
+	req.SetSource(c.addr())
+	deaf := p.heard(c, true)
+	p.keepAlives.push(arrival{c, bytes.Clone(message)})
+	if !deaf {
+		c.send([]byte(p.root.NewResponse(req, 200, "OK").String()))
+	}
+	return true
+}
+
+// heard counts a ping and says whether it stays without an answer.
+func (p *pipe) heard(c *pipeConn, ping bool) (deaf bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if ping {
+		p.pings[c.number]++
+	}
+	return setting(p.deaf, c.url, c.number)
+}
+
+// send is what the server writes.
+func (c *pipeConn) send(message []byte) {
+	open, silent := c.state()
+	switch {
+	case !open:
+		return
+	case silent:
+		c.pipe.ladder.lost(c.number, In, string(message))
+		return
+	}
+	// First on the ladder, then on the wire: the answer comes after it.
+	c.pipe.ladder.addOn(c.number, In, string(message))
+	c.incoming.push(bytes.Clone(message))
 }
 
 func (c *pipeConn) Close(code int, reason string) {
 	e := &sipua.CloseError{Code: code, Reason: reason}
 	if c.end(e) {
-		c.peer.ladder.closed(code, reason)
-		c.peer.closes.push(e)
+		c.pipe.closes.push(closing{c, e})
 	}
+}
+
+// drop ends the connection from the server's side.
+func (c *pipeConn) drop(code int, reason string) {
+	var cause error
+	if code == 1006 {
+		cause = io.ErrUnexpectedEOF
+	}
+	c.end(&sipua.CloseError{Code: code, Reason: reason, Err: cause})
 }
 
 // end closes the connection and reports whether it was open.
@@ -322,78 +276,17 @@ func (c *pipeConn) end(e *sipua.CloseError) bool {
 		return false
 	}
 	c.ended = e
+	c.pipe.ladder.closed(c.number, e.Code, e.Reason)
 	c.incoming.close()
 	return true
 }
 
-func (c *pipeConn) isClosed() bool {
+func (c *pipeConn) state() (open, silent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.ended != nil
+	return c.ended == nil, c.silent
 }
 
-// addr is the address that the peer "sees"; TEST-NET-1 of RFC 5737.
-func (c *pipeConn) addr() string { return "192.0.2.1:50000" }
-
-// queue is an unbounded queue: push never blocks, pop waits.
-type queue[T any] struct {
-	mu     sync.Mutex
-	items  []T
-	closed bool
-	wake   chan struct{} // closed and replaced when something changes
-}
-
-func newQueue[T any]() *queue[T] {
-	return &queue[T]{wake: make(chan struct{})}
-}
-
-func (q *queue[T]) push(v T) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return
-	}
-	q.items = append(q.items, v)
-	q.signal()
-}
-
-// close ends the queue: pop returns what is left and then nothing more.
-func (q *queue[T]) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
-	q.signal()
-}
-
-func (q *queue[T]) signal() {
-	close(q.wake)
-	q.wake = make(chan struct{})
-}
-
-// pop waits for the next item, for at most d, or for ever when d is negative.
-func (q *queue[T]) pop(d time.Duration) (v T, ok bool) {
-	var expired <-chan time.Time
-	if d >= 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		expired = timer.C
-	}
-	for {
-		q.mu.Lock()
-		if len(q.items) > 0 {
-			v, q.items = q.items[0], q.items[1:]
-			q.mu.Unlock()
-			return v, true
-		}
-		closed, wake := q.closed, q.wake
-		q.mu.Unlock()
-		if closed {
-			return v, false
-		}
-		select {
-		case <-wake:
-		case <-expired:
-			return v, false
-		}
-	}
-}
+// addr is the address that the peer "sees", another one for each connection;
+// TEST-NET-1 of RFC 5737.
+func (c *pipeConn) addr() string { return fmt.Sprintf("192.0.2.1:%d", 50000+(c.number-1)%10000) }

@@ -82,9 +82,9 @@ func (p *Peer) NewInDialogRequest(method string, invite *sip.Request, res *sip.R
 		req.ReplaceHeader(sip.HeaderClone(invite.Via()))
 	}
 	if method == "CANCEL" || method == "ACK" {
-		p.mu.Lock()
-		p.cseqs[req.CallID().Value()]--
-		p.mu.Unlock()
+		p.pipe.mu.Lock()
+		p.pipe.cseqs[req.CallID().Value()]--
+		p.pipe.mu.Unlock()
 		req.CSeq().SeqNo = invite.CSeq().SeqNo
 	}
 	return req
@@ -111,10 +111,10 @@ func (p *Peer) newRequest(method, uri string) *sip.Request {
 
 // finish adds what every request needs.
 func (p *Peer) finish(req *sip.Request, callID string, headers []sip.Header) *sip.Request {
-	p.mu.Lock()
-	p.cseqs[callID]++
-	seq := p.cseqs[callID]
-	p.mu.Unlock()
+	p.pipe.mu.Lock()
+	p.pipe.cseqs[callID]++
+	seq := p.pipe.cseqs[callID]
+	p.pipe.mu.Unlock()
 
 	// Typed headers, not text, so that the typed getters find them.
 	via := &sip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: "WS", Host: "peer.invalid"}
@@ -139,12 +139,12 @@ func (p *Peer) tag(id *sip.CallIDHeader) string {
 	if id != nil {
 		key = id.Value()
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.tags[key] == "" {
-		p.tags[key] = sip.GenerateTagN(10)
+	p.pipe.mu.Lock()
+	defer p.pipe.mu.Unlock()
+	if p.pipe.tags[key] == "" {
+		p.pipe.tags[key] = sip.GenerateTagN(10)
 	}
-	return p.tags[key]
+	return p.pipe.tags[key]
 }
 
 // once names the headers of which a message has one.

@@ -3,54 +3,23 @@
 package sipuatest
 
 import (
+	"crypto/cipher"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
 
-// Options configures a [Server]. The zero value is a server for example.com
-// without accounts.
-type Options struct {
-	// Domain is the domain that the server is responsible for, and the realm of
-	// its challenges. Default "example.com".
-	Domain string
-	// Accounts maps user names to passwords. An account with an empty password is
-	// never challenged.
-	Accounts map[string]string
-
-	// Algorithm of the digest: "MD5", "SHA-256" or "SHA-512-256", also with
-	// "-sess". Several, the most wanted first and separated by commas, make as
-	// many challenges (RFC 8760 section 2.3). Default "MD5".
-	Algorithm string
-	// QOP offered: "auth", "auth-int" or "auth,auth-int"; "none" offers none, as
-	// RFC 2069 did. Default "auth".
-	QOP string
-	// NonceLifetime is how long a nonce is good. Later a right response to it is
-	// challenged again with stale=true. Default 5 minutes.
-	NonceLifetime time.Duration
-
-	// MinExpires makes shorter registrations fail with 423. Default: none do.
-	MinExpires time.Duration
-	// MaxExpires shortens longer registrations. Default one hour.
-	MaxExpires time.Duration
-	// RingTimeout is Timer C (RFC 3261 section 16.6): a branch of an INVITE that
-	// has had no final response for so long is canceled. Default 3 minutes.
-	RingTimeout time.Duration
-
-	// Listener is where the server listens. The server closes it. Default: a free
-	// port of 127.0.0.1.
-	Listener net.Listener
-}
-
 // Server is a SIP registrar and proxy for WebSocket clients (RFC 7118) inside
 // the test's own process, in the manner of [httptest.Server]. It challenges,
-// registers, forks, routes and cancels as RFC 3261 sections 10 and 16 say, and
-// has hooks for what goes wrong in real networks.
+// registers, forks, routes and cancels as RFC 3261 sections 10 and 16 say, keeps
+// flows as RFC 5626 does, notifies where [Options.Events] asks for it, and has
+// hooks for what goes wrong in real networks. What it keeps is bounded.
 //
 // Parser, messages and transaction machines are those of sipgo, which shares
 // nothing but the message type with the user agent under test: what the two
@@ -60,11 +29,15 @@ type Options struct {
 // and they drop binary and continued frames, leave pings unanswered, send no
 // close frame and cannot dial a browser.
 type Server struct {
-	// URL is the address of the server, "ws://127.0.0.1:port".
+	// URL is the address of the server, "ws://127.0.0.1:port", or "ws://" and the
+	// domain when it is in memory.
 	URL string
 
-	options Options
-	auth    *authenticator
+	options atomic.Pointer[Options]
+	nonces  *nonces
+	secret  cipher.AEAD // of temporary GRUUs
+	events  *notifier
+	pings   atomic.Int64
 	parser  *sip.Parser
 	address string // sent-by of our Via and host of our Record-Route, "127.0.0.1:port"
 	http    *http.Server
@@ -74,13 +47,18 @@ type Server struct {
 	up         bool
 	listener   net.Listener // given with the options at first, then the one in use
 	flows      map[*flow]bool
+	tokens     map[string]*flow      // by the flow's token
 	contacts   map[string]*flow      // where a contact address lives, by contactKey
 	bindings   map[string][]*binding // by user
+	gone       map[string][]*binding // by user whose bindings have changed: those that its reg subscribers must hear the end of
+	updates    uint64                // counts registrations
 	serverTx   map[string]*serverTransaction
 	clientTx   map[string]*clientTransaction
 	extensions map[string]ExtensionFunc
 	calls      map[string]*extensionCall // by dialog
 	requests   []*sip.Request
+	next       map[string][]Action // by method
+	memory     int                 // connections over Transport so far
 	intercept  func(*sip.Request) Action
 	changed    chan struct{} // closed and replaced when flows or bindings change
 }
@@ -97,41 +75,31 @@ func NewServer(o Options) *Server {
 // NewUnstartedServer makes a server that does not listen yet. Call
 // [Server.Start], or let another HTTP server call [Server.ServeHTTP].
 func NewUnstartedServer(o Options) *Server {
-	if o.Domain == "" {
-		o.Domain = "example.com"
-	}
-	if o.Algorithm == "" {
-		o.Algorithm = "MD5"
-	}
-	if o.QOP == "" {
-		o.QOP = "auth"
-	}
-	if o.NonceLifetime == 0 {
-		o.NonceLifetime = 5 * time.Minute
-	}
-	if o.MaxExpires == 0 {
-		o.MaxExpires = time.Hour
-	}
-	if o.RingTimeout == 0 {
-		o.RingTimeout = 3 * time.Minute
-	}
 	s := &Server{
-		options:    o,
-		auth:       newAuthenticator(o),
+		nonces:     newNonces(),
+		secret:     newSecret(),
 		parser:     sip.NewParser(),
-		address:    o.Domain,
 		listener:   o.Listener,
 		up:         true,
 		flows:      map[*flow]bool{},
+		tokens:     map[string]*flow{},
 		contacts:   map[string]*flow{},
 		bindings:   map[string][]*binding{},
+		gone:       map[string][]*binding{},
 		serverTx:   map[string]*serverTransaction{},
 		clientTx:   map[string]*clientTransaction{},
 		extensions: map[string]ExtensionFunc{},
 		calls:      map[string]*extensionCall{},
+		next:       map[string][]Action{},
 		changed:    make(chan struct{}),
 	}
+	s.options.Store(o.complete())
+	s.address = s.options.Load().Domain
+	s.events = newNotifier(s)
 	s.parser.MaxMessageLength = maxMessage
+	if o.InMemory {
+		s.URL = "ws://" + s.address
+	}
 	return s
 }
 
@@ -140,6 +108,10 @@ func (s *Server) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.http != nil {
+		return nil
+	}
+	if s.options.Load().InMemory {
+		s.up = true
 		return nil
 	}
 	l := s.listener
@@ -164,7 +136,7 @@ func (s *Server) Start() error {
 }
 
 // Stop closes the listener and all connections (with code 1001, "going away")
-// and forgets registrations and nonces, as a server does that is shut down. It
+// and forgets registrations, nonces, subscriptions and publications, as a server does that is shut down. It
 // returns when nothing of it runs any more.
 func (s *Server) Stop() { s.stop(1001) }
 
@@ -194,7 +166,8 @@ func (s *Server) stop(code int) {
 	}
 	s.endCalls(nil)
 	s.terminateTransactions(nil)
-	s.auth.reset()
+	s.nonces.reset()
+	s.events.reset()
 	s.running.Wait()
 }
 
@@ -206,7 +179,7 @@ func (s *Server) notify() {
 
 // ours reports whether uri names this server, by domain or by address.
 func (s *Server) ours(uri *sip.Uri) bool {
-	if strings.EqualFold(uri.Host, s.options.Domain) {
+	if strings.EqualFold(uri.Host, s.options.Load().Domain) {
 		return true
 	}
 	return hostPort(uri) == s.address

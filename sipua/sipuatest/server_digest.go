@@ -18,43 +18,25 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// authenticator is the server's half of digest authentication (RFC 7616, RFC
-// 8760), written apart from the user agent's half.
-type authenticator struct {
-	realm      string
-	accounts   map[string]string
-	algorithms []string
-	qops       []string
-	lifetime   time.Duration
-
-	mu     sync.Mutex
-	nonces map[string]*nonce
+// nonces are those that the server has given out. It is the store of the
+// server's half of digest authentication (RFC 7616, RFC 8760), which is written
+// apart from the user agent's half.
+type nonces struct {
+	mu    sync.Mutex
+	known map[string]*nonce
+	order []string // the oldest first
 }
+
+// maxNonces bounds what clients can make the server remember.
+const maxNonces = 4096
 
 type nonce struct {
 	born  time.Time
 	count uint64 // the last nc
+	uses  int
 }
 
-func newAuthenticator(o Options) *authenticator {
-	a := &authenticator{
-		realm: o.Domain, accounts: o.Accounts, lifetime: o.NonceLifetime,
-		nonces: map[string]*nonce{},
-	}
-	for algorithm := range strings.SplitSeq(o.Algorithm, ",") {
-		algorithm = strings.TrimSpace(algorithm)
-		if newHash(algorithm) == nil {
-			panic(fmt.Sprintf("sipuatest: Options.Algorithm %q is not known", algorithm))
-		}
-		a.algorithms = append(a.algorithms, algorithm)
-	}
-	if o.QOP != "none" {
-		for qop := range strings.SplitSeq(o.QOP, ",") {
-			a.qops = append(a.qops, strings.TrimSpace(qop))
-		}
-	}
-	return a
-}
+func newNonces() *nonces { return &nonces{known: map[string]*nonce{}} }
 
 func newHash(algorithm string) func() hash.Hash {
 	switch strings.TrimSuffix(strings.ToUpper(algorithm), "-SESS") {
@@ -69,74 +51,65 @@ func newHash(algorithm string) func() hash.Hash {
 }
 
 // reset forgets all nonces.
-func (a *authenticator) reset() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	clear(a.nonces)
+func (n *nonces) reset() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	clear(n.known)
+	n.order = nil
 }
 
-// challenges makes a WWW- or Proxy-Authenticate header for each algorithm.
-func (a *authenticator) challenges(header string, stale bool) []sip.Header {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for value, n := range a.nonces {
-		if time.Since(n.born) > a.lifetime {
-			delete(a.nonces, value)
+// fresh makes a nonce, and forgets those that are too old or too many.
+func (n *nonces) fresh(lifetime time.Duration) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for len(n.order) > 0 {
+		oldest := n.known[n.order[0]]
+		if len(n.order) < maxNonces && time.Since(oldest.born) <= lifetime {
+			break
 		}
+		delete(n.known, n.order[0])
+		n.order = n.order[1:]
 	}
 	value := rand.Text()
-	a.nonces[value] = &nonce{born: time.Now()}
+	n.known[value] = &nonce{born: time.Now()}
+	n.order = append(n.order, value)
+	return value
+}
 
-	var list []sip.Header
-	for _, algorithm := range a.algorithms {
-		text := fmt.Sprintf(`Digest realm="%s", nonce="%s", algorithm=%s`, a.realm, value, algorithm)
+// digestChallenges makes a challenge for each algorithm.
+func (s *Server) digestChallenges(o *Options, realm string, stale bool) (values []string) {
+	algorithms := o.algorithms()
+	if len(algorithms) == 0 {
+		return nil
+	}
+	value := s.nonces.fresh(o.NonceLifetime)
+	for _, algorithm := range algorithms {
+		text := fmt.Sprintf(`Digest realm="%s", nonce="%s", algorithm=%s`, realm, value, algorithm)
 		if stale {
 			text += ", stale=true"
 		}
-		if len(a.qops) > 0 {
-			text += fmt.Sprintf(`, qop="%s"`, strings.Join(a.qops, ","))
+		if qops := o.qops(); len(qops) > 0 {
+			text += fmt.Sprintf(`, qop="%s"`, strings.Join(qops, ","))
 		}
-		list = append(list, sip.NewHeader(header, text))
+		values = append(values, text)
 	}
-	return list
-}
-
-// verdict of a check.
-type verdict int
-
-const (
-	refused  verdict = iota // no credentials for our realm, or wrong ones
-	stale                   // right ones, but for a nonce that is not good any more
-	accepted                // right ones
-)
-
-// check verifies the credentials of req in the named header and returns the
-// user name they prove.
-func (a *authenticator) check(req *sip.Request, header string) (user string, v verdict) {
-	for _, h := range req.GetHeaders(header) {
-		p := parseDigest(h.Value())
-		if p["realm"] != a.realm {
-			continue
-		}
-		password, ok := a.accounts[p["username"]]
-		if !ok || !a.right(p, password, req) {
-			return p["username"], refused
-		}
-		return p["username"], a.use(p)
-	}
-	return "", refused
+	return values
 }
 
 // right reports whether the response in p is the one that password makes, for
 // this request and with what was offered.
-func (a *authenticator) right(p map[string]string, password string, req *sip.Request) bool {
-	offered := len(a.qops) == 0 && p["qop"] == "" || len(a.qops) > 0 && containsFold(a.qops, p["qop"])
-	algorithm := p["algorithm"]
-	if algorithm == "" {
-		algorithm = "MD5"
+func (o *Options) right(p map[string]string, password string, req *sip.Request) bool {
+	qops := o.qops()
+	offered := len(qops) == 0 && p["qop"] == "" || len(qops) > 0 && containsFold(qops, p["qop"])
+	return offered && containsFold(o.algorithms(), algorithmOf(p)) && p["uri"] == req.Recipient.String() &&
+		p["response"] == digestResponse(p, algorithmOf(p), password, string(req.Method), string(req.Body()))
+}
+
+func algorithmOf(p map[string]string) string {
+	if p["algorithm"] == "" {
+		return "MD5"
 	}
-	return offered && containsFold(a.algorithms, algorithm) && p["uri"] == req.Recipient.String() &&
-		p["response"] == digestResponse(p, algorithm, password, string(req.Method), string(req.Body()))
+	return p["algorithm"]
 }
 
 // digestResponse is RFC 7616 section 3.4.1.
@@ -160,24 +133,45 @@ func digestResponse(p map[string]string, algorithm, password, method, body strin
 	return h(ha1, p["nonce"], p["nc"], p["cnonce"], p["qop"], ha2)
 }
 
-// use counts the use of a nonce. One that is unknown, too old or used with a
-// count that does not grow (a replay, RFC 7616 section 3.3) is stale.
-func (a *authenticator) use(p map[string]string) verdict {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	n := a.nonces[p["nonce"]]
-	if n == nil || time.Since(n.born) > a.lifetime {
+// use counts the use of a nonce. One that is unknown, too old, used too often or
+// used with a count that does not grow (a replay, RFC 7616 section 3.3) is stale.
+func (n *nonces) use(o *Options, p map[string]string) verdict {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	known := n.known[p["nonce"]]
+	if known == nil || time.Since(known.born) > o.NonceLifetime || o.NonceUses > 0 && known.uses >= o.NonceUses {
 		return stale
 	}
-	if p["qop"] == "" {
-		return accepted
+	if p["qop"] != "" {
+		count, err := strconv.ParseUint(p["nc"], 16, 64)
+		if err != nil || len(p["nc"]) != 8 || count <= known.count {
+			return stale
+		}
+		known.count = count
 	}
-	count, err := strconv.ParseUint(p["nc"], 16, 64)
-	if err != nil || len(p["nc"]) != 8 || count <= n.count {
-		return stale
-	}
-	n.count = count
+	known.uses++
 	return accepted
+}
+
+// authenticationInfo is the value of the header of that name in the 200 to a
+// request that was authenticated with p (RFC 7616 section 3.5), "" for none.
+func (s *Server) authenticationInfo(o *Options, p map[string]string) string {
+	var parts []string
+	if o.NextNonce {
+		parts = append(parts, fmt.Sprintf(`nextnonce="%s"`, s.nonces.fresh(o.NonceLifetime)))
+	}
+	if o.ResponseAuth || o.ForgeResponseAuth {
+		password := o.Accounts[p["username"]]
+		if o.ForgeResponseAuth {
+			password += " and more"
+		}
+		// The method of a response is empty, and so is the body of ours.
+		parts = append(parts, fmt.Sprintf(`rspauth="%s"`, digestResponse(p, algorithmOf(p), password, "", "")))
+		if p["qop"] != "" {
+			parts = append(parts, fmt.Sprintf(`qop=%s, cnonce="%s", nc=%s`, p["qop"], strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(p["cnonce"]), p["nc"]))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // parseDigest splits the value of an Authorization header into its parameters,

@@ -124,7 +124,7 @@ func (s *Server) handleExtension(f *flow, tx *serverTransaction, req *sip.Reques
 
 func (s *Server) extensionInvite(f *flow, tx *serverTransaction, req *sip.Request, user string) {
 	if len(req.Body()) == 0 || req.Contact() == nil {
-		s.respond(tx, req, 488, "Not Acceptable Here", sip.NewHeader("Warning", `399 `+s.options.Domain+` "the extension wants an offer and a Contact in INVITE"`))
+		s.respond(tx, req, 488, "Not Acceptable Here", sip.NewHeader("Warning", `399 `+s.options.Load().Domain+` "the extension wants an offer and a Contact in INVITE"`))
 		return
 	}
 	call := &extensionCall{
@@ -195,7 +195,7 @@ func (c *extensionCall) retransmit(tx *serverTransaction, ok *sip.Response) {
 			c.hangup()
 			return
 		}
-		c.interval = min(2*c.interval, sip.T2)
+		c.interval = min(2*c.interval, sip.T2, 64*sip.T1-c.waited)
 		c.server.finish(tx, ok)
 		c.unacked.Reset(c.interval)
 		c.mu.Unlock()

@@ -108,26 +108,27 @@ func TestServerExtension(t *testing.T) {
 }
 
 func TestServerExtensionWithoutACK(t *testing.T) {
-	sip.SetTimers(time.Millisecond, 4*time.Millisecond, 5*time.Millisecond) // the machines of sipgo have no other way
-	t.Cleanup(func() { sip.SetTimers(500*time.Millisecond, 4*time.Second, 5*time.Second) })
-	s := newServer(t, Options{Accounts: open})
-	ended := make(chan struct{})
-	s.Handle("echo", func(context.Context, ExtensionCall) (string, ExtensionSession, error) {
-		return "v=0\r\n", &mediaSession{nil, ended}, nil
-	})
-	a := newPhone(t, s, "1001")
-	a.request("INVITE", "sip:echo@example.com", "sip:echo@example.com", "\nv=0\n")
-	a.expectResponse(100)
-	a.expectResponse(180)
-	a.expectResponse(200)
-	<-ended // after 64 T1, RFC 3261 section 13.3.1.4
-	for repeated := 0; ; repeated++ {
-		if req, ok := a.next().(*sip.Request); ok {
-			assert.Equal(t, sip.BYE, req.Method)
-			assert.Greater(t, repeated, 3)
-			return
+	bubble(t, Options{Accounts: open}, func(t *testing.T, s *Server) {
+		ended := make(chan struct{})
+		s.Handle("echo", func(context.Context, ExtensionCall) (string, ExtensionSession, error) {
+			return "v=0\r\n", &mediaSession{nil, ended}, nil
+		})
+		a := newMemoryPhone(t, s, "1001")
+		a.request("INVITE", "sip:echo@example.com", "sip:echo@example.com", "\nv=0\n")
+		a.expectResponse(100)
+		a.expectResponse(180)
+		begin := time.Now()
+		a.expectResponse(200)
+		<-ended
+		assert.Equal(t, 64*sip.T1, time.Since(begin), "RFC 3261 section 13.3.1.4")
+		for repeated := 0; ; repeated++ {
+			if req, ok := a.next().(*sip.Request); ok {
+				assert.Equal(t, sip.BYE, req.Method)
+				assert.Equal(t, 10, repeated) // after 0.5, 1.5, 3.5 s, then every 4 s
+				return
+			}
 		}
-	}
+	})
 }
 
 func TestServerExtensionRefuses(t *testing.T) {

@@ -5,6 +5,7 @@ package sipuatest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -21,6 +22,9 @@ type Action struct {
 	// Close ends the connection that the request came on with this code, 1006
 	// for a break without a close frame. The request is lost.
 	Close int
+	// HalfOpen makes the connection that the request came on half-open, see
+	// [Server.HalfOpen]. The request is lost.
+	HalfOpen bool
 	// Status, when set, answers the request with this response.
 	Status  int
 	Reason  string
@@ -36,8 +40,53 @@ func (s *Server) Intercept(f func(req *sip.Request) Action) {
 	s.intercept = f
 }
 
-// Requests returns all requests that came so far, in the order of arrival,
-// retransmissions and those that were intercepted included.
+// Next says what happens to the next requests of a method, one action each;
+// then the server is as it was. They come before [Server.Intercept], which does
+// not see such a request.
+//
+//	server.Next("REGISTER",
+//		sipuatest.Action{Status: 503, Reason: "Service Unavailable", Headers: []sip.Header{sip.NewHeader("Retry-After", "30")}},
+//		sipuatest.Action{Status: 302, Reason: "Moved Temporarily", Headers: []sip.Header{sip.NewHeader("Contact", "<sip:b.example.com>")}})
+func (s *Server) Next(method string, actions ...Action) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next[method] = append(s.next[method], actions...)
+}
+
+// maxRequests bounds what [Server.Requests] remembers.
+const maxRequests = 1000
+
+// remember keeps a request for the test and returns what is to happen to it.
+func (s *Server) remember(req *sip.Request) Action {
+	s.mu.Lock()
+	s.requests = append(s.requests, req.Clone())
+	if over := len(s.requests) - maxRequests; over > 0 {
+		s.requests = slices.Delete(s.requests, 0, over)
+	}
+	method := string(req.Method)
+	if queued := s.next[method]; len(queued) > 0 {
+		s.next[method] = queued[1:]
+		s.mu.Unlock()
+		return queued[0]
+	}
+	intercept := s.intercept
+	s.mu.Unlock()
+	if intercept == nil {
+		return Action{}
+	}
+	return intercept(req)
+}
+
+// ForgetRequests empties what [Server.Requests] returns.
+func (s *Server) ForgetRequests() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = nil
+}
+
+// Requests returns the requests that came so far, in the order of arrival,
+// retransmissions and those that were intercepted included: the last thousand,
+// when there were more.
 func (s *Server) Requests() []*sip.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,20 +158,83 @@ func (s *Server) Send(user string, message []byte) error {
 func (s *Server) DropConnections(code int) { s.drop(code, "dropped") }
 
 // ExpireNonces makes every nonce stale.
-func (s *Server) ExpireNonces() { s.auth.reset() }
+func (s *Server) ExpireNonces() { s.nonces.reset() }
+
+// HalfOpen makes all connections half-open, as a change of network does: the
+// sockets stay open, but what comes on them is thrown away and nothing leaves,
+// no answer, no pong and no close frame. Bindings stay until they expire. New
+// connections work.
+func (s *Server) HalfOpen() {
+	for _, f := range s.allFlows() {
+		f.halfOpen()
+	}
+}
+
+// Flow is the connection behind one binding of a user.
+type Flow struct {
+	Contact  string // address of the binding
+	Instance string // its URN, "" without
+	RegID    string // "" when it is no outbound registration (RFC 5626)
+
+	flow *flow
+}
+
+// Flows returns the connections that a user has registered over, in the order of
+// the bindings: for tests of a user agent with several.
+func (s *Server) Flows(user string) (flows []Flow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.current(user) {
+		flows = append(flows, Flow{b.uri.String(), b.instance, b.regID, b.flow})
+	}
+	return flows
+}
+
+// Drop closes the connection with a code, 1006 for a break without a close
+// frame, and returns when it is gone.
+func (f Flow) Drop(code int) {
+	f.flow.out.push(frame{close: code, reason: "dropped"})
+	<-f.flow.ended
+}
+
+// HalfOpen makes the connection half-open, see [Server.HalfOpen].
+func (f Flow) HalfOpen() { f.flow.halfOpen() }
+
+// Send writes bytes, whatever they are, as one WebSocket message.
+func (f Flow) Send(message []byte) { f.flow.send(message) }
+
+// Pings returns how many keep-alive pings (double CRLF) have come, answered or
+// not.
+func (s *Server) Pings() int { return int(s.pings.Load()) }
+
+// RemoveContacts ends all bindings of a user, as an administrator does.
+// Subscribers of the event package reg hear of it with this event of RFC 3680
+// section 5.1: "deactivated" asks for another registration, "rejected" forbids
+// it.
+func (s *Server) RemoveContacts(user, event string) {
+	s.mu.Lock()
+	s.setBindings(user, nil, event)
+	s.notify()
+	s.mu.Unlock()
+	s.events.bindingsChanged()
+}
 
 // drop closes all flows and waits for their end.
 func (s *Server) drop(code int, reason string) {
-	s.mu.Lock()
-	var list []*flow
-	for f := range s.flows {
-		list = append(list, f)
-	}
-	s.mu.Unlock()
+	list := s.allFlows()
 	for _, f := range list {
 		f.out.push(frame{close: code, reason: reason})
 	}
 	for _, f := range list {
 		<-f.ended
 	}
+}
+
+func (s *Server) allFlows() (list []*flow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for f := range s.flows {
+		list = append(list, f)
+	}
+	return list
 }

@@ -28,8 +28,12 @@ type proxied struct {
 }
 
 // branch is the request as it went to one target.
+//
+// The target may have several flows. They are tried one after the other, each
+// with a branch parameter of its own.
 type branch struct {
 	*proxied
+	rest        []target // flows that have not been tried
 	req         *sip.Request
 	flow        *flow
 	tx          *clientTransaction
@@ -42,7 +46,7 @@ type branch struct {
 func (s *Server) proxy(tx *serverTransaction, req *sip.Request, targets []target) {
 	p := &proxied{server: s, tx: tx, req: req, open: len(targets)}
 	for _, t := range targets {
-		p.branches = append(p.branches, &branch{proxied: p, req: s.forwarded(req, t), flow: t.flow})
+		p.branches = append(p.branches, &branch{proxied: p, rest: append([]target{t}, t.next...)})
 	}
 	if req.IsInvite() {
 		s.mu.Lock()
@@ -52,12 +56,10 @@ func (s *Server) proxy(tx *serverTransaction, req *sip.Request, targets []target
 	p.mu.Lock() // no answer is handled before all branches are out
 	var failed []*branch
 	for _, b := range p.branches {
-		var err error
-		if b.tx, err = s.request(b.flow, b.req); err != nil {
+		if !b.start() {
 			failed = append(failed, b)
 			continue
 		}
-		b.tx.OnRetransmission(func(res *sip.Response) { p.forward(res) }) // a further 2xx, from a fork downstream
 		s.running.Go(b.run)
 	}
 	p.mu.Unlock()
@@ -66,8 +68,36 @@ func (s *Server) proxy(tx *serverTransaction, req *sip.Request, targets []target
 	}
 }
 
+// start sends the request over the next flow that takes it, and reports whether
+// there is one. p.mu is held.
+func (b *branch) start() bool {
+	for len(b.rest) > 0 {
+		t := b.rest[0]
+		b.rest = b.rest[1:]
+		b.req, b.flow, b.provisional = b.server.forwarded(b.proxied.tx.flow, b.proxied.req, t), t.flow, false
+		tx, err := b.server.request(b.flow, b.req)
+		if err != nil {
+			continue
+		}
+		b.tx = tx
+		tx.OnRetransmission(func(res *sip.Response) { b.proxied.forward(res) }) // a further 2xx, from a fork downstream
+		return true
+	}
+	return false
+}
+
+// again tries the next flow of the instance when a final response says no more
+// than that the last one failed (RFC 5626 section 7).
+func (b *branch) again(res *sip.Response) bool {
+	p := b.proxied
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	failed := res.StatusCode == 430 || res.StatusCode == 408
+	return failed && !b.unwanted && !p.done && b.start()
+}
+
 // forwarded makes the copy of a request that goes to a target (section 16.6).
-func (s *Server) forwarded(req *sip.Request, t target) *sip.Request {
+func (s *Server) forwarded(from *flow, req *sip.Request, t target) *sip.Request {
 	out := req.Clone()
 	hash := s.loopHash(req)
 	out.Recipient = t.uri
@@ -85,14 +115,26 @@ func (s *Server) forwarded(req *sip.Request, t target) *sip.Request {
 	for out.Route() != nil && s.ours(&out.Route().Address) { // section 16.4
 		out.RemoveHeader("Route")
 	}
-	for _, h := range out.GetHeaders("Proxy-Authorization") {
-		if parseDigest(h.Value())["realm"] == s.options.Domain { // meant for us (section 22.3)
-			out.RemoveHeader(h.Name())
+	credentials := out.GetHeaders("Proxy-Authorization")
+	for _, h := range credentials {
+		out.RemoveHeader(h.Name())
+	}
+	for _, h := range credentials {
+		if !s.options.Load().consumed(h.Value()) {
+			out.AppendHeader(h)
 		}
 	}
-	// Only where a dialog may begin: the route set of one that exists is fixed.
-	if !req.To().Params.Has("tag") && slices.Contains([]sip.RequestMethod{sip.INVITE, sip.SUBSCRIBE, sip.REFER}, req.Method) {
-		out.PrependHeader(&sip.RecordRouteHeader{Address: s.uri("", "lr")})
+	for i := len(t.path) - 1; i >= 0; i-- {
+		out.PrependHeader(sip.NewHeader("Route", t.path[i]))
+	}
+	// Only where a dialog may begin: the route set of one that exists is fixed. A
+	// NOTIFY begins one though it has a tag (RFC 6665 section 4.3).
+	begins := slices.Contains([]sip.RequestMethod{sip.INVITE, sip.SUBSCRIBE, sip.REFER}, req.Method)
+	if req.Method == sip.NOTIFY || begins && !req.To().Params.Has("tag") {
+		routes := s.recordRoutes(from, t.flow)
+		for _, uri := range slices.Backward(routes) {
+			out.PrependHeader(&sip.RecordRouteHeader{Address: uri})
+		}
 	}
 	host, port := s.sentBy()
 	via := &sip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: "WS", Host: host, Port: port}
@@ -138,20 +180,30 @@ func (s *Server) sentBy() (host string, port int) {
 
 // run waits for the final response of a branch.
 func (b *branch) run() {
-	timerC := time.NewTimer(b.server.options.RingTimeout)
+	wait := b.server.options.Load().RingTimeout
+	timerC := time.NewTimer(wait)
 	defer timerC.Stop()
 	for {
 		select {
 		case res := <-b.tx.Responses():
 			if res.StatusCode > 100 && res.IsProvisional() {
-				timerC.Reset(b.server.options.RingTimeout) // section 16.7 item 2
+				timerC.Reset(wait) // section 16.7 item 2
+			}
+			if !res.IsProvisional() && b.again(res) {
+				timerC.Reset(wait)
+				continue
 			}
 			b.respond(res)
 			if !res.IsProvisional() {
 				return
 			}
 		case <-b.tx.Done():
-			b.respond(b.lost())
+			lost := b.lost()
+			if b.again(lost) {
+				timerC.Reset(wait)
+				continue
+			}
+			b.respond(lost)
 			return
 		case <-timerC.C:
 			if !b.req.IsInvite() {
@@ -227,7 +279,13 @@ func (b *branch) respond(res *sip.Response) {
 		for _, b := range p.branches {
 			finals = append(finals, b.final)
 		}
-		p.forward(best(finals))
+		chosen := best(finals)
+		if chosen.StatusCode == 430 && !p.req.To().Params.Has("tag") {
+			// It speaks of one flow, to proxies. A caller hears of the account (RFC
+			// 5626 section 11.5).
+			chosen.StatusCode, chosen.Reason = 480, "Temporarily Unavailable"
+		}
+		p.forward(chosen)
 	}
 }
 

@@ -272,7 +272,7 @@ func TestServerLostFlows(t *testing.T) {
 		a.expectResponse(100)
 		b.expectRequest("INVITE")
 		b.vanish()
-		a.expectResponse(430)
+		a.expectResponse(480) // 430 would be for proxies, RFC 5626 section 11.5
 	})
 	t.Run("of the caller", func(t *testing.T) {
 		s := newServer(t, Options{Accounts: open})

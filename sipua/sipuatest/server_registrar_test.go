@@ -127,11 +127,11 @@ func TestServerContacts(t *testing.T) {
 	first := p.host
 	instance := `;+sip.instance="<urn:uuid:0b8d1ab2-7a19-4f4c-9a0c-2f1e0a8f5f10>";reg-id=1`
 	p.host = "two.invalid"
-	res := p.register("Contact: <" + p.contact() + ">;expires=90" + instance)
+	res := p.register("Contact: <"+p.contact()+">;expires=90"+instance, "Supported: outbound")
 	require.Len(t, res.GetHeaders("Contact"), 2)
 	assert.Equal(t, "<sip:1001@two.invalid;transport=ws>"+instance+";expires=90", res.GetHeaders("Contact")[1].Value())
 	p.host = "three.invalid"
-	p.register("Contact: <" + p.contact() + ">" + instance)
+	p.register("Contact: <"+p.contact()+">"+instance, "Supported: outbound")
 	want := []string{"sip:1001@" + first + ";transport=ws", "sip:1001@three.invalid;transport=ws"}
 	assert.Equal(t, want, s.Contacts("1001"), "the instance replaces its old binding")
 

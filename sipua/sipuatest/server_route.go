@@ -35,6 +35,8 @@ func (s *Server) handle(f *flow, tx *serverTransaction, req *sip.Request) {
 		s.handleRegister(f, tx, req)
 	case req.Method == sip.OPTIONS && s.toServer(req):
 		s.respond(tx, req, 200, "OK", sip.NewHeader("Allow", allow), sip.NewHeader("Accept", "application/sdp"))
+	case !s.takesServiceRoute(req):
+		s.respond(tx, req, 403, "Service Route Required")
 	case !s.authorized(tx, req):
 		// It has answered.
 	default:
@@ -74,73 +76,29 @@ func (s *Server) handleCancel(tx *serverTransaction, req *sip.Request) {
 	}
 }
 
-// authorized challenges requests that claim to come from one of our accounts and
-// open something new. Inside a dialog the dialog itself is the credential, as
-// proxies do that record the route.
-func (s *Server) authorized(tx *serverTransaction, req *sip.Request) bool {
-	from := req.From().Address
-	if req.To().Params.Has("tag") || !s.ours(&from) {
-		return true
-	}
-	if password, known := s.options.Accounts[from.User]; known && password == "" {
-		return true
-	}
-	user, v := s.auth.check(req, "Proxy-Authorization")
-	switch {
-	case v != accepted:
-		s.respond(tx, req, 407, "Proxy Authentication Required", s.auth.challenges("Proxy-Authenticate", v == stale)...)
-	case user != from.User:
-		s.respond(tx, req, 403, "Forbidden")
-	default:
-		return true
-	}
-	return false
-}
-
-// target is where a request goes next.
-type target struct {
-	flow *flow
-	uri  sip.Uri // the next Request-URI
-}
-
 // route sends a request on its way.
 func (s *Server) route(f *flow, tx *serverTransaction, req *sip.Request) {
 	if user, ok := s.extension(req); ok {
 		s.handleExtension(f, tx, req, user)
 		return
 	}
-	targets := s.locate(&req.Recipient)
+	if s.events.handle(f, tx, req) {
+		return
+	}
+	targets, failed := s.locate(f, req)
 	if len(targets) > 0 {
 		s.proxy(tx, req, targets)
 		return
 	}
-	_, known := s.options.Accounts[userOf(&req.Recipient)]
+	_, known := s.options.Load().Accounts[s.accountOf(&req.Recipient)]
 	switch {
-	case req.To().Params.Has("tag"):
+	case failed || req.To().Params.Has("tag"):
 		s.respond(tx, req, 430, "Flow Failed") // RFC 5626 section 5.3.1
 	case known && s.domestic(&req.Recipient):
 		s.respond(tx, req, 480, "Temporarily Unavailable")
 	default:
 		s.respond(tx, req, 404, "Not Found")
 	}
-}
-
-// locate finds the targets of a Request-URI: the one flow that a contact address
-// lives on, or all contacts of an account.
-func (s *Server) locate(uri *sip.Uri) []target {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f := s.contacts[contactKey(uri)]; f != nil {
-		return []target{{f, *uri.Clone()}}
-	}
-	if !s.domestic(uri) {
-		return nil
-	}
-	var list []target
-	for _, b := range s.current(userOf(uri)) {
-		list = append(list, target{b.flow, *b.uri.Clone()})
-	}
-	return list
 }
 
 // domestic reports whether a URI may be one of our accounts. A telephone number
@@ -165,8 +123,10 @@ func (s *Server) learn(f *flow, m sip.Message) {
 			continue
 		}
 		s.mu.Lock()
-		if s.flows[f] {
-			s.contacts[contactKey(&contact.Address)] = f
+		key := contactKey(&contact.Address)
+		if s.flows[f] && s.contacts[key] != f && f.contacts < maxContacts {
+			s.contacts[key] = f
+			f.contacts++
 		}
 		s.mu.Unlock()
 	}
@@ -198,7 +158,8 @@ func (s *Server) forwardACK(f *flow, req *sip.Request) {
 		s.extensionACK(req, user)
 		return
 	}
-	for _, t := range s.locate(&req.Recipient) {
-		_ = t.flow.WriteMsg(s.forwarded(req, t)) // the flow may be gone
+	targets, _ := s.locate(f, req)
+	for _, t := range targets {
+		_ = t.flow.WriteMsg(s.forwarded(f, req, t)) // the flow may be gone
 	}
 }

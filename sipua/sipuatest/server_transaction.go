@@ -31,8 +31,11 @@ var silent = slog.New(slog.DiscardHandler)
 // receive handles one WebSocket message.
 func (s *Server) receive(f *flow, data []byte) {
 	if strings.Trim(string(data), "\r\n") == "" {
-		if string(data) == "\r\n\r\n" { // ping and pong, RFC 5626 section 3.5.1
-			f.send([]byte("\r\n"))
+		if string(data) == "\r\n\r\n" { // RFC 5626 section 3.5.1
+			s.pings.Add(1)
+			if !s.options.Load().IgnorePings {
+				f.send([]byte("\r\n"))
+			}
 		}
 		return
 	}
@@ -51,20 +54,12 @@ func (s *Server) receive(f *flow, data []byte) {
 }
 
 func (s *Server) receiveRequest(f *flow, req *sip.Request) {
-	s.mu.Lock()
-	s.requests = append(s.requests, req.Clone())
-	intercept := s.intercept
-	s.mu.Unlock()
-
-	via := req.Via()
-	if via == nil {
-		return // nowhere to send an answer to
+	if via := req.Via(); via != nil {
+		received(via, f.addr)
 	}
-	received(via, f.addr)
-
-	var action Action
-	if intercept != nil {
-		action = intercept(req)
+	action := s.remember(req)
+	if req.Via() == nil {
+		return // nowhere to send an answer to
 	}
 	if action.Delay > 0 {
 		timer := time.NewTimer(action.Delay)
@@ -77,6 +72,10 @@ func (s *Server) receiveRequest(f *flow, req *sip.Request) {
 	}
 	if action.Close != 0 {
 		f.out.push(frame{close: action.Close, reason: action.Reason})
+		return
+	}
+	if action.HalfOpen {
+		f.halfOpen()
 		return
 	}
 	if action.Drop {

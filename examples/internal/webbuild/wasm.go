@@ -11,25 +11,28 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
 // wasmFlags: -trimpath and -buildvcs=false make the output depend on the
-// sources alone, -s -w takes off about 2 %, and the tag leaves out HTTP/2, which
-// sipgo's net/http brings in and nothing speaks (18 KB). Inlining is switched off
-// where it buys size and no speed that counts (140 KB): in the packages that
-// handle SIP and SDP and in those of the standard library that they make text
-// with. The runtime needs it, and others grow without it.
+// sources alone, -s -w takes off about 2 %. Inlining is switched off where it buys
+// size and no speed that counts: in the packages that handle SIP and SDP and in
+// those of the standard library that they make text with. The runtime needs it,
+// and others grow without it.
 var wasmFlags = func() []string {
-	flags := []string{"-trimpath", "-buildvcs=false", "-tags=nethttpomithttp2", "-ldflags=-s -w"}
+	flags := []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
 	for _, packages := range []string{
-		"github.com/sipwasm/...", "github.com/emiago/...", "github.com/pion/...", "github.com/gobwas/...", "fmt", "strings", "log/...",
+		"github.com/sipwasm/...", "github.com/emiago/...", "github.com/pion/...", "fmt", "strings",
 	} {
 		flags = append(flags, "-gcflags="+packages+"=-l")
 	}
 	return flags
 }()
+
+// browserEnv chooses the page's platform. A workspace would refuse -modfile.
+var browserEnv = []string{"GOOS=js", "GOARCH=wasm", "GOWORK=off"}
 
 // wasmInputs are the paths below the root that the program is made of.
 var wasmInputs = []string{"go.mod", "go.sum", "sipua", "cti", "wasm"}
@@ -45,8 +48,12 @@ type buildInfo struct {
 // buildWasm compiles the root module's program ./wasm into out, unless
 // build-info.json beside it says that out is made of the present sources.
 func buildWasm(ctx context.Context, tc toolchain, root, out string, log func(string)) (rebuilt bool, err error) {
+	modfile, err := Modfile(ctx, Options{Root: root})
+	if err != nil {
+		return false, err
+	}
 	want := buildInfo{Go: tc.version}
-	if want.Inputs, err = hashInputs(root, tc); err != nil {
+	if want.Inputs, err = hashInputs(root, tc, modfile); err != nil {
 		return false, err
 	}
 	infoPath := filepath.Join(filepath.Dir(out), "build-info.json")
@@ -58,7 +65,7 @@ func buildWasm(ctx context.Context, tc toolchain, root, out string, log func(str
 
 	log("compiling " + filepath.Base(out) + " with " + tc.version + ", which takes a minute the first time")
 	begin := time.Now()
-	if err := compile(ctx, root, "./wasm", out); err != nil {
+	if err := compile(ctx, root, modfile, "./wasm", out); err != nil {
 		return false, err
 	}
 	if want.Wasm, err = hashFile(out); err != nil {
@@ -72,18 +79,20 @@ func buildWasm(ctx context.Context, tc toolchain, root, out string, log func(str
 	return true, replace(infoPath, append(info, '\n'))
 }
 
-// compile builds one package for js/wasm. The linker writes beside out, and a
+// compile builds one package for js/wasm, with the modules of modfile. The linker writes beside out, and a
 // rename puts the finished file in its place.
-func compile(ctx context.Context, dir, pkg, out string) error {
+func compile(ctx context.Context, dir, modfile, pkg, out string, more ...string) error {
 	tmp, err := os.MkdirTemp(filepath.Dir(out), ".build-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
 	made := filepath.Join(tmp, filepath.Base(out))
-	args := append([]string{"build"}, wasmFlags...)
-	args = append(args, "-o", made, pkg)
-	if _, err := run(ctx, dir, []string{"GOOS=js", "GOARCH=wasm"}, "go", args...); err != nil {
+	args := slices.Concat([]string{"build", "-modfile=" + modfile}, wasmFlags, more, []string{"-o", made, pkg})
+	if _, err := run(ctx, dir, browserEnv, "go", args...); err != nil {
+		if strings.Contains(err.Error(), "undefined: sip.") {
+			return fmt.Errorf("%w\nIf sipgo has it: the wasm is built with a copy whose server half is left out, see examples/internal/webbuild/sipgo.go", err)
+		}
 		return err
 	}
 	if err := os.Chmod(made, 0o644); err != nil { // the linker makes it executable, which it is not
@@ -99,9 +108,11 @@ func readBuildInfo(path string) (info buildInfo) {
 	return info
 }
 
-func hashInputs(root string, tc toolchain) (string, error) {
+// hashInputs is over the sources, the toolchain and the flags. The name of modfile
+// is the hash of the copy of sipgo.
+func hashInputs(root string, tc toolchain, modfile string) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, tc.version, wasmFlags)
+	fmt.Fprintln(h, tc.version, wasmFlags, filepath.Base(modfile))
 	for _, input := range wasmInputs {
 		err := filepath.WalkDir(filepath.Join(root, input), func(path string, d fs.DirEntry, err error) error {
 			switch name := filepath.Base(path); {

@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newTree makes a repository in small: the root module with its program, and an
-// npm package of one file.
+// newTree makes a repository in small: the root module with its program and the
+// modules that it requires, and an npm package of one file.
 func newTree(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	write(t, root, "go.mod", "module "+modulePath+"\n\ngo 1.26\n")
+	write(t, root, "go.mod", read(t, "../../../go.mod"))
+	write(t, root, "go.sum", read(t, "../../../go.sum"))
 	write(t, root, "sipua/sipua.go", "package sipua\n\nconst Version = \"1\"\n")
 	write(t, root, "wasm/main.go", "package main\n\nimport _ \""+modulePath+"/sipua\"\n\nfunc main() {}\n")
 	write(t, root, "wasm/npm/src/index.ts", `import { createGo } from "./wasm_exec.js";
@@ -100,6 +101,15 @@ func TestBuildReportsWhatTheCompilersSay(t *testing.T) {
 	_, err = Build(t.Context(), Options{Root: root})
 	require.ErrorContains(t, err, `Expected identifier but found "="`)
 	require.ErrorContains(t, err, "index.ts:1:13")
+}
+
+func TestBuildTellsWhereSipgosServerHalfIs(t *testing.T) {
+	root := newTree(t)
+	write(t, root, "wasm/main.go", "package main\n\nimport \""+sipgoPath+"/sip\"\n\nfunc main() { sip.NewTransportLayer(nil, nil, nil) }\n")
+	_, err := Build(t.Context(), Options{Root: root})
+	require.ErrorContains(t, err, "undefined: sip.NewTransportLayer")
+	require.ErrorContains(t, err, "server half is left out, see examples/internal/webbuild/sipgo.go")
+	require.FileExists(t, "sipgo.go")
 }
 
 func TestBuildStopsWithItsContext(t *testing.T) {

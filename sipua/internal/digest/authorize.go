@@ -1,32 +1,11 @@
 package digest
 
 import (
-	"encoding/hex"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
-
-// Credentials prove who we are. When both secrets are set, HA1 counts.
-type Credentials struct {
-	Username string
-	Password string
-	// HA1 is the hash of "username:realm:password" in hexadecimal, never that of
-	// a -sess variant. Its length says which hashes it can be: a challenge for
-	// another one is not answered. SHA-256 and SHA-512-256 have the same length,
-	// so such an HA1 must be of the one that the server asks for.
-	HA1 string
-}
-
-// String tells the user name and hides the secrets.
-func (c Credentials) String() string { return "{" + c.Username + " [hidden]}" }
-
-// GoString hides the secrets from %#v.
-func (c Credentials) GoString() string { return c.String() }
-
-// Format hides the secrets from every other verb too.
-func (c Credentials) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
 
 // Request is the request that the answer goes with.
 type Request struct {
@@ -75,7 +54,11 @@ func (c Challenge) Authorize(cred Credentials, req Request, nc uint32, cnonce st
 	if c.Algorithm != Unspecified {
 		add("algorithm", c.Algorithm.String())
 	}
-	add("username", quote(username))
+	if name, ok := c.extended(username); ok {
+		add("username*", name)
+	} else {
+		add("username", quote(username))
+	}
 	add("realm", quote(c.Realm))
 	add("nonce", quote(c.Nonce))
 	add("uri", quote(req.URI))
@@ -101,12 +84,16 @@ func (c Challenge) Authorize(cred Credentials, req Request, nc uint32, cnonce st
 // response is the request-digest of RFC 7616 section 3.4.1.
 func (c Challenge) response(cred Credentials, req Request, qop, count, cnonce string) string {
 	hash := c.Algorithm.hashJoined
-	ha1 := strings.ToLower(cred.HA1) // LHEX
-	if ha1 == "" {
+	ha1, ok := cred.ha1(c)
+	if !ok {
 		ha1 = hash(cred.Username, c.Realm, cred.Password)
 	}
-	if c.Algorithm.session() {
-		ha1 = hash(ha1, c.Nonce, cnonce) // RFC 7616 section 3.4.2
+	if c.Algorithm.session() { // RFC 7616 section 3.4.2: of the session's first nonces
+		nonce, first := c.Nonce, cnonce
+		if c.firstNonce != "" {
+			nonce, first = c.firstNonce, c.firstCnonce
+		}
+		ha1 = hash(ha1, nonce, first)
 	}
 	switch qop {
 	case "auth":
@@ -116,6 +103,28 @@ func (c Challenge) response(cred Credentials, req Request, qop, count, cnonce st
 	default: // RFC 2069, kept by RFC 3261 section 22.4
 		return hash(ha1, c.Nonce, hash(req.Method, req.URI))
 	}
+}
+
+// extended is the user name for username*, as RFC 7616 section 3.4 wants it where
+// there is more than ASCII in it and the server has said that it reads UTF-8.
+// Other servers get the bytes in quotes, which RFC 3261 section 25.1 allows.
+func (c Challenge) extended(username string) (value string, ok bool) {
+	ascii := strings.IndexFunc(username, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+	if ascii || !c.UTF8 || !utf8.ValidString(username) {
+		return "", false
+	}
+	const plain = "!#$&+-.^_`|~" // RFC 5987 section 3.2.1: attr-char, beside letters and digits
+	var b strings.Builder
+	b.WriteString("UTF-8''")
+	for i := 0; i < len(username); i++ {
+		ch := username[i]
+		if '0' <= ch && ch <= '9' || 'a' <= ch && ch <= 'z' || 'A' <= ch && ch <= 'Z' || strings.IndexByte(plain, ch) >= 0 {
+			b.WriteByte(ch)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", ch)
+		}
+	}
+	return b.String(), true
 }
 
 // qop returns the protection to use, "" for none. It prefers auth: auth-int
@@ -130,8 +139,9 @@ func (c Challenge) qop() string {
 	return ""
 }
 
-// answerable says why cred cannot answer c, or nil.
-func (c Challenge) answerable(cred Credentials) error {
+// Usable says why nobody can answer c, or nil. It does not ask for credentials.
+// least is the strength that the hash must have: see [Algorithm.Strength].
+func (c Challenge) Usable(least int) error {
 	switch {
 	case !c.Algorithm.known():
 		return fmt.Errorf("%w: algorithm number %d", ErrAlgorithm, uint8(c.Algorithm))
@@ -139,22 +149,27 @@ func (c Challenge) answerable(cred Credentials) error {
 		return fmt.Errorf("%w %s: the server must offer auth or auth-int", ErrQOP, excerpt(strings.Join(c.QOP, ",")))
 	case hasControl(c.Realm) || hasControl(c.Nonce) || hasControl(c.Opaque):
 		return fmt.Errorf("%w: control character in it", ErrMalformed)
+	case c.Algorithm.Strength() < least:
+		return fmt.Errorf("%w: %s", ErrWeak, c.Algorithm)
+	}
+	return nil
+}
+
+// answerable says why cred cannot answer c, or nil.
+func (c Challenge) answerable(cred Credentials) error {
+	if err := c.Usable(0); err != nil {
+		return err
+	}
+	_, ok := cred.ha1(c)
+	switch {
 	case cred.Username == "":
 		return fmt.Errorf("%w: no user name is set", ErrCredentials)
 	case hasControl(cred.Username):
 		return fmt.Errorf("%w: control character in the user name", ErrCredentials)
-	case cred.HA1 == "" && cred.Password == "":
+	case ok || cred.Password != "":
+		return nil
+	case len(cred.HA1) == 0:
 		return fmt.Errorf("%w: neither a password nor an HA1 is set", ErrCredentials)
 	}
-	if cred.HA1 == "" {
-		return nil
-	}
-	if _, err := hex.DecodeString(cred.HA1); err != nil { // err would show a part of it
-		return fmt.Errorf("%w: the HA1 is not hexadecimal", ErrCredentials)
-	}
-	if want := c.Algorithm.hexLen(); len(cred.HA1) != want {
-		return fmt.Errorf("%w: the HA1 has %d digits, %s wants %d: set the password, or the HA1 of that algorithm",
-			ErrCredentials, len(cred.HA1), c.Algorithm, want)
-	}
-	return nil
+	return fmt.Errorf("%w: no HA1 is one of %s for the realm %s: set that, or the password", ErrCredentials, c.Algorithm, excerpt(c.Realm))
 }

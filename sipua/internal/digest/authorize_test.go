@@ -138,8 +138,8 @@ func TestSIPVectors(t *testing.T) {
 			req := Request{Method: "INVITE", URI: "sip:bob@biloxi.com", Body: []byte(sipBody)}
 			for _, cred := range []Credentials{
 				{Username: "bob", Password: "zanzibar"},
-				{Username: "bob", HA1: tt.ha1},
-				{Username: "bob", HA1: strings.ToUpper(tt.ha1)},
+				{Username: "bob", HA1: []HA1{{Hash: tt.ha1}}},
+				{Username: "bob", HA1: []HA1{{Hash: strings.ToUpper(tt.ha1)}}},
 			} {
 				got, err := c.Authorize(cred, req, 1, "0a4f113b")
 				require.NoError(t, err)
@@ -221,7 +221,7 @@ func TestAuthorizeDetails(t *testing.T) {
 
 	t.Run("userhash with an HA1", func(t *testing.T) {
 		c := Challenge{Realm: "biloxi.com", Nonce: "dcd98b7102dd2f0e8b11d0f600bfb0c093", Algorithm: SHA256, QOP: []string{"auth"}, Userhash: true}
-		got, err := c.Authorize(Credentials{Username: "bob", HA1: biloxiHA1SHA256},
+		got, err := c.Authorize(Credentials{Username: "bob", HA1: []HA1{{Hash: biloxiHA1SHA256}}},
 			Request{Method: "INVITE", URI: "sip:bob@biloxi.com"}, 1, "0a4f113b")
 		require.NoError(t, err)
 		require.Equal(t, `"b3b5a6c69453abafaab9ae4dccdac90a076b6c80615d5f3498e7433b6e93bf4f"`, param(t, got, "response"))
@@ -238,16 +238,20 @@ func TestAuthorizeRefuses(t *testing.T) {
 		change func(c *Challenge, cred *Credentials, req *Request, nc *uint32, cnonce *string)
 		want   error
 	}{
-		"unknown qop only":       {func(c *Challenge, _ *Credentials, _ *Request, _ *uint32, _ *string) { c.QOP = []string{"token"} }, ErrQOP},
-		"unknown algorithm":      {func(c *Challenge, _ *Credentials, _ *Request, _ *uint32, _ *string) { c.Algorithm = 99 }, ErrAlgorithm},
-		"line end in realm":      {func(c *Challenge, _ *Credentials, _ *Request, _ *uint32, _ *string) { c.Realm = "a\r\nb" }, ErrMalformed},
-		"line end in nonce":      {func(c *Challenge, _ *Credentials, _ *Request, _ *uint32, _ *string) { c.Nonce = "a\nb" }, ErrMalformed},
-		"line end in opaque":     {func(c *Challenge, _ *Credentials, _ *Request, _ *uint32, _ *string) { c.Opaque = "a\rb" }, ErrMalformed},
-		"no user name":           {func(_ *Challenge, cred *Credentials, _ *Request, _ *uint32, _ *string) { cred.Username = "" }, ErrCredentials},
-		"line end in user name":  {func(_ *Challenge, cred *Credentials, _ *Request, _ *uint32, _ *string) { cred.Username = "b\nob" }, ErrCredentials},
-		"no secret":              {func(_ *Challenge, cred *Credentials, _ *Request, _ *uint32, _ *string) { cred.Password = "" }, ErrCredentials},
-		"HA1 not hexadecimal":    {func(_ *Challenge, cred *Credentials, _ *Request, _ *uint32, _ *string) { cred.HA1 = "zanzibar" }, ErrCredentials},
-		"HA1 of another hash":    {func(_ *Challenge, cred *Credentials, _ *Request, _ *uint32, _ *string) { cred.HA1 = biloxiHA1SHA256 }, ErrCredentials},
+		"unknown qop only":      {func(c *Challenge, _ *Credentials, _ *Request, _ *uint32, _ *string) { c.QOP = []string{"token"} }, ErrQOP},
+		"unknown algorithm":     {func(c *Challenge, _ *Credentials, _ *Request, _ *uint32, _ *string) { c.Algorithm = 99 }, ErrAlgorithm},
+		"line end in realm":     {func(c *Challenge, _ *Credentials, _ *Request, _ *uint32, _ *string) { c.Realm = "a\r\nb" }, ErrMalformed},
+		"line end in nonce":     {func(c *Challenge, _ *Credentials, _ *Request, _ *uint32, _ *string) { c.Nonce = "a\nb" }, ErrMalformed},
+		"line end in opaque":    {func(c *Challenge, _ *Credentials, _ *Request, _ *uint32, _ *string) { c.Opaque = "a\rb" }, ErrMalformed},
+		"no user name":          {func(_ *Challenge, cred *Credentials, _ *Request, _ *uint32, _ *string) { cred.Username = "" }, ErrCredentials},
+		"line end in user name": {func(_ *Challenge, cred *Credentials, _ *Request, _ *uint32, _ *string) { cred.Username = "b\nob" }, ErrCredentials},
+		"no secret":             {func(_ *Challenge, cred *Credentials, _ *Request, _ *uint32, _ *string) { cred.Password = "" }, ErrCredentials},
+		"HA1 not hexadecimal": {func(_ *Challenge, cred *Credentials, _ *Request, _ *uint32, _ *string) {
+			cred.Password, cred.HA1 = "", []HA1{{Hash: "zanzibar"}}
+		}, ErrCredentials},
+		"HA1 of another hash": {func(_ *Challenge, cred *Credentials, _ *Request, _ *uint32, _ *string) {
+			cred.Password, cred.HA1 = "", []HA1{{Hash: biloxiHA1SHA256}}
+		}, ErrCredentials},
 		"no method":              {func(_ *Challenge, _ *Credentials, req *Request, _ *uint32, _ *string) { req.Method = "" }, ErrRequest},
 		"no URI":                 {func(_ *Challenge, _ *Credentials, req *Request, _ *uint32, _ *string) { req.URI = "" }, ErrRequest},
 		"line end in the method": {func(_ *Challenge, _ *Credentials, req *Request, _ *uint32, _ *string) { req.Method = "A\r\nB" }, ErrRequest},
@@ -282,7 +286,7 @@ func TestNoSecretShows(t *testing.T) {
 			require.NotContains(t, text, fmt.Sprintf("%X", secret))
 		}
 	}
-	cred := Credentials{Username: "bob", Password: password, HA1: ha1}
+	cred := Credentials{Username: "bob", Password: password, HA1: []HA1{{Hash: ha1}}}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t"} {
 		for _, v := range []any{cred, &cred, []Credentials{cred}, map[string]Credentials{"a": cred}, struct{ C Credentials }{cred}} {
 			text := fmt.Sprintf(verb, v)
@@ -299,7 +303,7 @@ func TestNoSecretShows(t *testing.T) {
 		{Realm: "r\n", Nonce: "n"},
 		{Realm: "r", Nonce: "n", QOP: []string{"auth"}},
 	} {
-		for _, cred := range []Credentials{cred, {Username: "bob", HA1: ha1 + "0"}, {Username: "bob", HA1: ha1 + "zz"}, {Username: "b\nb", Password: password}, {Password: password}} {
+		for _, cred := range []Credentials{cred, {Username: "bob", HA1: []HA1{{Hash: ha1 + "0"}}}, {Username: "bob", HA1: []HA1{{Hash: ha1 + "zz"}}}, {Username: "b\nb", Password: password}, {Password: password}} {
 			for _, req := range []Request{{}, {Method: "REGISTER", URI: "sip:x\r\n"}} {
 				_, err := c.Authorize(cred, req, 0, "")
 				require.Error(t, err)

@@ -15,8 +15,23 @@ type Challenge struct {
 	QOP       []string // as offered, in lower case; empty: the legacy form without qop
 	Stale     bool     // the last answer was right but its nonce is too old: answer again at once
 	Userhash  bool     // the server takes a hashed user name (RFC 7616 section 3.4.4)
+	UTF8      bool     // the server reads names in UTF-8: charset (RFC 7616 section 3.3)
 
 	emptyOpaque bool // opaque="" was there, and an empty string also goes back unchanged
+	// Of the challenge that began the session, when a nextnonce has replaced its
+	// nonce: the key of a -sess algorithm is made of them.
+	firstNonce, firstCnonce string
+}
+
+// Next is c with the nonce of a nextnonce (RFC 7616 section 3.5). The session goes
+// on, and with it the key of a -sess algorithm: cnonce is the client nonce of the
+// answers so far.
+func (c Challenge) Next(nonce, cnonce string) Challenge {
+	if c.firstNonce == "" {
+		c.firstNonce, c.firstCnonce = c.Nonce, cnonce
+	}
+	c.Nonce = nonce
+	return c
 }
 
 // ParseChallenge reads one header value. It follows RFC 7616 section 3.3 and
@@ -26,11 +41,7 @@ type Challenge struct {
 //
 // The error wraps ErrScheme, ErrMalformed or ErrAlgorithm.
 func ParseChallenge(value string) (Challenge, error) {
-	value = strings.Trim(value, spaces)
-	scheme, rest := value, ""
-	if i := strings.IndexAny(value, spaces); i >= 0 {
-		scheme, rest = value[:i], value[i:]
-	}
+	scheme, rest := schemeOf(value)
 	if !strings.EqualFold(scheme, "Digest") {
 		return Challenge{}, fmt.Errorf("%w: the scheme is %s", ErrScheme, excerpt(scheme))
 	}
@@ -46,6 +57,7 @@ func ParseChallenge(value string) (Challenge, error) {
 		QOP:      strings.FieldsFunc(strings.ToLower(params["qop"]), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }),
 		Stale:    strings.EqualFold(params["stale"], "true"),
 		Userhash: strings.EqualFold(params["userhash"], "true"),
+		UTF8:     strings.EqualFold(params["charset"], "UTF-8"),
 	}
 	if _, ok := params["realm"]; !ok {
 		return Challenge{}, fmt.Errorf("%w: no realm", ErrMalformed)
@@ -101,6 +113,15 @@ func Best(challenges []Challenge, cred Credentials) ([]Challenge, error) {
 		firstErr = fmt.Errorf("%w: the response has none", ErrScheme)
 	}
 	return nil, firstErr
+}
+
+// schemeOf cuts a challenge into its scheme and the rest.
+func schemeOf(value string) (scheme, rest string) {
+	value = strings.Trim(value, spaces)
+	if i := strings.IndexAny(value, spaces); i >= 0 {
+		return value[:i], value[i:]
+	}
+	return value, ""
 }
 
 // spaces are those of LWS, with the line ends of a folded header.

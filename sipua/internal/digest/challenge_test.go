@@ -14,7 +14,7 @@ func TestParseChallenge(t *testing.T) {
 		want  Challenge
 	}{
 		"the least":            {`Digest realm="r", nonce="n"`, Challenge{Realm: "r", Nonce: "n"}},
-		"everything":           {`Digest realm="r", domain="sip:a sip:b", nonce="n", opaque="o", stale=true, algorithm=SHA-256, qop="auth,auth-int", charset=UTF-8, userhash=true`, Challenge{Realm: "r", Nonce: "n", Opaque: "o", Stale: true, Algorithm: SHA256, QOP: []string{"auth", "auth-int"}, Userhash: true}},
+		"everything":           {`Digest realm="r", domain="sip:a sip:b", nonce="n", opaque="o", stale=true, algorithm=SHA-256, qop="auth,auth-int", charset=UTF-8, userhash=true`, Challenge{Realm: "r", Nonce: "n", Opaque: "o", Stale: true, Algorithm: SHA256, QOP: []string{"auth", "auth-int"}, Userhash: true, UTF8: true}},
 		"another case":         {`DIGEST Realm="R",NONCE="N",Stale=TRUE,Algorithm=md5,QOP="Auth"`, Challenge{Realm: "R", Nonce: "N", Stale: true, Algorithm: MD5, QOP: []string{"auth"}}},
 		"odd spacing":          {"  Digest\t realm = \"r\" ,nonce= \"n\",, ,qop =\" auth ,  auth-int \" , ", Challenge{Realm: "r", Nonce: "n", QOP: []string{"auth", "auth-int"}}},
 		"folded":               {"Digest realm=\"r\",\r\n nonce=\"n\",\r\n\talgorithm=MD5", Challenge{Realm: "r", Nonce: "n", Algorithm: MD5}},
@@ -100,8 +100,8 @@ func TestBest(t *testing.T) {
 		"equals: topmost":          {bob, []Challenge{challenge("r", "1", SHA256Sess), challenge("r", "2", SHA256), challenge("r", "3", Unspecified)}, []string{"1"}},
 		"unknown qop passed over":  {bob, []Challenge{challenge("r", "1", SHA256, "token"), challenge("r", "2", MD5, "auth")}, []string{"2"}},
 		"each realm":               {bob, []Challenge{challenge("a", "1", MD5), challenge("b", "2", MD5), challenge("a", "3", SHA256)}, []string{"3", "2"}},
-		"HA1 of MD5 answers MD5":   {Credentials{Username: "bob", HA1: biloxiHA1MD5}, []Challenge{challenge("r", "1", SHA512256), challenge("r", "2", SHA256), challenge("r", "3", MD5Sess)}, []string{"3"}},
-		"HA1 of SHA-256, no MD5":   {Credentials{Username: "bob", HA1: biloxiHA1SHA256}, []Challenge{challenge("r", "1", MD5), challenge("r", "2", SHA256)}, []string{"2"}},
+		"HA1 of MD5 answers MD5":   {Credentials{Username: "bob", HA1: []HA1{{Hash: biloxiHA1MD5}}}, []Challenge{challenge("r", "1", SHA512256), challenge("r", "2", SHA256), challenge("r", "3", MD5Sess)}, []string{"3"}},
+		"HA1 of SHA-256, no MD5":   {Credentials{Username: "bob", HA1: []HA1{{Hash: biloxiHA1SHA256}}}, []Challenge{challenge("r", "1", MD5), challenge("r", "2", SHA256)}, []string{"2"}},
 		"unanswerable realm apart": {bob, []Challenge{challenge("a", "1", MD5, "token"), challenge("b", "2", MD5)}, []string{"2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestBest(t *testing.T) {
 	require.ErrorIs(t, err, ErrScheme)
 	_, err = Best([]Challenge{challenge("r", "1", MD5, "token"), challenge("r", "2", MD5)}, Credentials{Username: "bob"})
 	require.ErrorIs(t, err, ErrQOP, "the error is the first one's")
-	_, err = Best([]Challenge{challenge("r", "1", SHA256)}, Credentials{Username: "bob", HA1: biloxiHA1MD5})
+	_, err = Best([]Challenge{challenge("r", "1", SHA256)}, Credentials{Username: "bob", HA1: []HA1{{Hash: biloxiHA1MD5}}})
 	require.ErrorIs(t, err, ErrCredentials)
 }
 

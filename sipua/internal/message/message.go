@@ -1,10 +1,13 @@
 package message
 
 import (
+	"bufio"
 	"crypto/rand"
 	"errors"
+	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/emiago/sipgo/sip"
@@ -14,12 +17,21 @@ import (
 // 8.1.1.7).
 const Magic = "z9hG4bK"
 
+// random reads ahead: in WebAssembly each read of crypto/rand is a call of the
+// browser, which took a quarter of the time of a response.
+var random = struct {
+	sync.Mutex
+	source *bufio.Reader
+}{source: bufio.NewReaderSize(rand.Reader, 512)}
+
 // NewToken returns n random lower-case letters and digits, 5 bits each, from
 // crypto/rand.
 func NewToken(n int) string {
 	const digits = "abcdefghijklmnopqrstuvwxyz234567"
 	b := make([]byte, n)
-	rand.Read(b) // never fails since Go 1.24
+	random.Lock()
+	_, _ = io.ReadFull(random.source, b) // crypto/rand never fails since Go 1.24
+	random.Unlock()
 	for i := range b {
 		b[i] = digits[b[i]&31]
 	}
@@ -33,7 +45,19 @@ func NewBranch() string { return Magic + NewToken(20) }
 func NewTag() string { return NewToken(12) }
 
 // Bytes returns msg as it goes on the wire.
-func Bytes(msg sip.Message) []byte { return []byte(msg.String()) }
+func Bytes(msg sip.Message) []byte {
+	w := make(writer, 0, 1024+len(msg.Body())) // most heads fit
+	msg.StringWrite(&w)
+	return w
+}
+
+// writer is the bytes written to it. A strings.Builder would have to be copied.
+type writer []byte
+
+func (w *writer) WriteString(s string) (int, error) {
+	*w = append(*w, s...)
+	return len(s), nil
+}
 
 // CSeq appends or replaces the CSeq header.
 func CSeq(req *sip.Request, seq uint32) {
@@ -49,8 +73,11 @@ func CSeq(req *sip.Request, seq uint32) {
 // without quotes.
 func Param(params sip.HeaderParams, name string) (string, bool) {
 	for _, kv := range params {
-		if strings.EqualFold(strings.TrimSpace(kv.K), name) {
-			return Unquote(strings.TrimSpace(kv.V)), true
+		if strings.EqualFold(kv.K, name) {
+			if strings.ContainsAny(kv.V, " \t") && kv.V[0] != '"' {
+				return unescape(kv.V), true // parseParams has taken the quotes off
+			}
+			return Unquote(kv.V), true
 		}
 	}
 	return "", false
@@ -96,7 +123,7 @@ func Branch(msg sip.Message) string {
 func Tokens(msg sip.Message, name string) []string {
 	var all []string
 	for _, h := range msg.GetHeaders(name) {
-		for t := range strings.SplitSeq(h.Value(), ",") {
+		for _, t := range SplitQuoted(h.Value(), ",") {
 			if t = strings.TrimSpace(t); t != "" {
 				all = append(all, t)
 			}
@@ -107,8 +134,8 @@ func Tokens(msg sip.Message, name string) []string {
 
 // HeaderValue returns the value of the first header of that name.
 func HeaderValue(msg sip.Message, name string) string {
-	if hs := msg.GetHeaders(name); len(hs) > 0 {
-		return hs[0].Value()
+	if h := First(msg, name); h != nil {
+		return h.Value()
 	}
 	return ""
 }
@@ -124,20 +151,16 @@ func Seconds(msg sip.Message, name string) (int, bool) {
 	return int(n), err == nil
 }
 
-// ContentType returns the media type of the body in lower case, without
-// parameters. A body without the header has none.
-func ContentType(msg sip.Message) string {
-	t, _, _ := strings.Cut(HeaderValue(msg, "content-type"), ";")
-	return strings.ToLower(strings.TrimSpace(t))
-}
-
 // Response makes the response to req (section 8.2.6). tag is the local tag: it
 // goes into To when req has none there and the status is not 100. It copes with
 // requests that could be read only in part.
 func Response(req *sip.Request, status int, reason, tag string) *sip.Response {
 	res := sip.NewResponse(status, reason)
 	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} {
-		for _, h := range req.GetHeaders(name) {
+		for _, h := range req.Headers() {
+			if !is(h, name) {
+				continue
+			}
 			h = sip.HeaderClone(h)
 			if to, ok := h.(*sip.ToHeader); ok && status > 100 && tag != "" && !hasParam(to.Params, "tag") {
 				to.Params.Add("tag", tag)
@@ -147,12 +170,12 @@ func Response(req *sip.Request, status int, reason, tag string) *sip.Response {
 	}
 	// Section 12.1.1: a response that makes a dialog repeats the Record-Route.
 	if status > 100 && status < 300 {
-		for _, h := range req.GetHeaders("Record-Route") {
+		for _, h := range All(req, "Record-Route") {
 			res.AppendHeader(sip.HeaderClone(h))
 		}
 	}
 	if status == 100 {
-		for _, h := range req.GetHeaders("Timestamp") { // section 8.2.6.1
+		for _, h := range All(req, "Timestamp") { // section 8.2.6.1
 			res.AppendHeader(sip.HeaderClone(h))
 		}
 	}
@@ -162,27 +185,6 @@ func Response(req *sip.Request, status int, reason, tag string) *sip.Response {
 func hasParam(params sip.HeaderParams, name string) bool {
 	_, ok := Param(params, name)
 	return ok
-}
-
-// ParseURI reads a URI and refuses what would not come back as it was.
-func ParseURI(s string) (uri sip.Uri, err error) {
-	defer func() {
-		if recover() != nil {
-			err = errors.New("not a URI")
-		}
-	}()
-	if err := CheckValue(s); err != nil {
-		return uri, err
-	}
-	if strings.ContainsAny(s, "<> \t\"") {
-		return uri, errors.New("a URI has no spaces, quotes or angle brackets")
-	}
-	err = sip.ParseUri(s, &uri)
-	mendParams(uri.UriParams)
-	if err == nil && !reachable(&uri) {
-		err = errors.New("no host, or no such port")
-	}
-	return uri, err
 }
 
 // CheckValue refuses text that would break out of the header or start line it

@@ -2,7 +2,7 @@ package message
 
 import (
 	"bytes"
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -10,7 +10,16 @@ import (
 
 // MaxSize is the largest message that is read. A session description with many
 // candidates has some 10 kB; what is larger than this is answered 513.
+//
+// It is the one bound there is: the work for a message is in proportion to its
+// size, so that a limit on the number or size of headers would protect nothing
+// and refuse what RFC 3261 allows. (Status 431 is HTTP's; SIP has 513 for the
+// whole and 414 for the Request-URI.)
 const MaxSize = 128 << 10
+
+// maxLine bounds the start line, for which there is an answer of its own (section
+// 21.4.15).
+const maxLine = 8 << 10
 
 // ParseError says why bytes are not a SIP message that can be worked with.
 type ParseError struct {
@@ -22,25 +31,12 @@ type ParseError struct {
 
 func (e *ParseError) Error() string { return e.Reason }
 
-var (
-	startLines = sip.NewParser()
-	headers    = sip.HeadersParser(sip.DefaultHeadersParser())
-)
-
-// compact maps the compact header names that sipgo does not know to the long
-// ones. RFC 3261 section 7.3.3, and the registry of RFC 3968.
-var compact = map[string]string{
-	"a": "Accept-Contact", "b": "Referred-By", "d": "Request-Disposition", "e": "Content-Encoding",
-	"j": "Reject-Contact", "k": "Supported", "o": "Event", "r": "Refer-To", "s": "Subject",
-	"u": "Allow-Events", "x": "Session-Expires", "y": "Identity",
-}
-
 // Parse reads one whole message, the content of one WebSocket message
 // (RFC 7118 section 5). The error is a *ParseError; it carries what could be
 // read. Headers that cannot be read but are not needed are kept as text.
 func Parse(data []byte) (msg sip.Message, err error) {
-	// sipgo's parsers are not ours; whatever they do with bytes from the network
-	// must not end the program.
+	// The URI parser is not ours; whatever it does with bytes from the network must
+	// not end the program.
 	defer func() {
 		if r := recover(); r != nil {
 			msg, err = nil, &ParseError{Status: 400, Reason: "Bad Request: unreadable", Message: msg}
@@ -55,58 +51,54 @@ func Parse(data []byte) (msg sip.Message, err error) {
 	if tooLarge {
 		data = data[:MaxSize]
 	}
-	head, body, complete := bytes.Cut(data, []byte("\r\n\r\n"))
-	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
+	front, body, complete := bytes.Cut(data, []byte("\r\n\r\n"))
+	line, rest, _ := strings.Cut(string(front), "\r\n")
 
-	msg, err = parseStartLine(line)
-	if err != nil {
-		return nil, err
+	msg, problem := parseStartLine(line)
+	if msg == nil {
+		return nil, problem
 	}
-	bad := parseHeaders(msg, rest)
-
+	h := parseHeaders(msg, rest)
+	fail := func(status int, reason string) (sip.Message, error) {
+		return nil, &ParseError{Status: status, Reason: reason, Message: msg}
+	}
 	switch {
+	case problem != nil:
+		problem.Message = msg
+		return nil, problem
 	case tooLarge:
-		return nil, &ParseError{Status: 513, Reason: "Message Too Large", Message: msg}
+		return fail(513, "Message Too Large")
 	case !complete:
-		return nil, &ParseError{Status: 400, Reason: "Bad Request: no empty line after the headers", Message: msg}
-	case bad[""]:
-		return nil, &ParseError{Status: 400, Reason: "Bad Request: malformed header line", Message: msg}
+		return fail(400, "Bad Request: no empty line after the headers")
+	case h.bad.has(other):
+		return fail(400, "Bad Request: malformed header line")
 	}
-	if err := setBody(msg, body); err != nil {
-		return nil, err
-	}
-	if req, ok := msg.(*sip.Request); ok && req.SipVersion != "SIP/2.0" {
-		return nil, &ParseError{Status: 505, Reason: "Version Not Supported", Message: msg}
-	}
-	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq", "Content-Length", "Max-Forwards"} {
-		if bad[name] {
-			return nil, &ParseError{Status: 400, Reason: "Bad Request: malformed " + name, Message: msg}
+	for k := via; k <= contentLength; k++ {
+		if h.bad.has(k) {
+			return fail(400, "Bad Request: malformed "+k.String())
 		}
 	}
-	if missing := missingHeader(msg); missing != "" {
-		return nil, &ParseError{Status: 400, Reason: "Bad Request: missing " + missing, Message: msg}
+	// Max-Forwards is not among the headers of section 8.1.1 that must be there: RFC
+	// 2543 did not know it.
+	for k := via; k <= cSeq; k++ {
+		if !h.seen.has(k) {
+			return fail(400, "Bad Request: missing "+k.String())
+		}
 	}
 	if req, ok := msg.(*sip.Request); ok && req.CSeq().MethodName != req.Method {
-		return nil, &ParseError{Status: 400, Reason: "Bad Request: CSeq method differs", Message: msg} // section 8.1.1.5
+		return fail(400, "Bad Request: CSeq method differs") // section 8.1.1.5
 	}
-	return msg, nil
-}
 
-func parseStartLine(line []byte) (sip.Message, error) {
-	if len(line) > 8<<10 || bytes.ContainsAny(line, controls) {
-		return nil, &ParseError{Status: 400, Reason: "Bad Request: not a SIP start line"}
+	// Section 18.3: what is more than Content-Length is discarded, fewer is an
+	// error. Without it the frame bounds the body (RFC 7118 section 5).
+	if h.seen.has(contentLength) {
+		if h.length > uint64(len(body)) {
+			return fail(400, "Bad Request: Content-Length is more than the body")
+		}
+		body = body[:h.length]
 	}
-	msg, _, err := startLines.ParseHeaders([]byte(string(line)+"\r\n\r\n"), false)
-	if err != nil || msg == nil {
-		return nil, &ParseError{Status: 400, Reason: "Bad Request: not a SIP start line"}
-	}
-	if res, ok := msg.(*sip.Response); ok && (res.StatusCode < 100 || res.StatusCode > 699 || res.SipVersion != "SIP/2.0") {
-		return nil, &ParseError{Status: 400, Reason: "Bad Request: not a SIP start line"}
-	}
-	if req, ok := msg.(*sip.Request); ok {
-		// Methods are case-sensitive (section 7.1); sipgo makes them upper case.
-		method, _, _ := strings.Cut(string(line), " ")
-		req.Method = sip.RequestMethod(method)
+	if len(body) > 0 {
+		msg.SetBody(bytes.Clone(body))
 	}
 	return msg, nil
 }
@@ -115,245 +107,83 @@ func parseStartLine(line []byte) (sip.Message, error) {
 // them into a response lets their sender write the headers of it.
 const controls = "\r\n\x00"
 
-// parseHeaders appends every header of head to msg and returns the long names
-// of those that could not be read, "" for a line that is no header at all or
-// holds a control character, which is replaced by a space.
-func parseHeaders(msg sip.Message, head []byte) map[string]bool {
-	bad, seen := map[string]bool{}, map[string]bool{}
-	for len(head) > 0 {
-		var line []byte
-		line, head = nextHeader(head)
-		if len(line) == 0 {
-			continue
-		}
-		if bytes.ContainsAny(line, controls) {
-			bad[""] = true
-			line = bytes.Clone(line)
-			for i, c := range line {
-				if c == '\r' || c == '\n' || c == 0 {
-					line[i] = ' '
-				}
-			}
-		}
-		name, value, ok := strings.Cut(string(line), ":")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if !ok || name == "" {
-			bad[""] = true
-			continue
-		}
-		if long, ok := compact[strings.ToLower(name)]; ok {
-			name = long
-		}
-		name = longName(name)
-		if once(name) {
-			if seen[name] {
-				bad[name] = true // RFC 4475 section 3.3.8; the first one is kept
-				continue
-			}
-			seen[name] = true
-		}
-		parsed, err := parseHeader(name, value)
-		if err != nil {
-			bad[name] = true
-			parsed = []sip.Header{sip.NewHeader(name, value)}
-		}
-		for _, h := range parsed {
-			msg.AppendHeader(h)
-		}
+// parseStartLine makes the message. With a request comes an error when the line
+// says that it is one and yet cannot be used; the rest of it is read to answer it.
+func parseStartLine(line string) (sip.Message, *ParseError) {
+	none := &ParseError{Status: 400, Reason: "Bad Request: not a SIP start line"}
+	if strings.ContainsAny(line, controls) {
+		return nil, none
 	}
-	return bad
+	if len(line) >= 4 && strings.EqualFold(line[:4], "SIP/") {
+		if res := parseStatusLine(line); res != nil {
+			return res, nil
+		}
+		return nil, none
+	}
+	// Section 7.1: three words, one space between them. RFC 4475 sections 3.1.2.7 to
+	// 3.1.2.10 want a 400 for one that is broken in the middle or has more spaces.
+	first, last := strings.IndexByte(line, ' '), strings.LastIndexByte(strings.TrimRight(line, " \t"), ' ')
+	if first <= 0 || last <= first || !isVersion(strings.TrimSpace(line[last+1:])) {
+		return nil, none
+	}
+	// Methods are case-sensitive (section 7.1).
+	req := sip.NewRequest(sip.RequestMethod(line[:first]), sip.Uri{})
+	target, version := line[first+1:last], line[last+1:]
+	bad := func(status int, reason string) (sip.Message, *ParseError) {
+		return req, &ParseError{Status: status, Reason: reason}
+	}
+	switch {
+	case !isToken(line[:first]) || version != strings.TrimSpace(version) || target != strings.TrimSpace(target):
+		return bad(400, "Bad Request: malformed Request-Line")
+	case !strings.EqualFold(version, "SIP/2.0"): // section 7.1: case does not count
+		return bad(505, "Version Not Supported")
+	case len(line) > maxLine:
+		return bad(414, "Request-URI Too Long")
+	}
+	if err := parseURI(target, &req.Recipient); err != nil || req.Recipient.Wildcard {
+		return bad(400, "Bad Request: malformed Request-URI")
+	}
+	if len(req.Recipient.Headers) > 0 {
+		return bad(400, "Bad Request: Request-URI with headers") // section 19.1.1 table 1
+	}
+	return req, nil
 }
 
-// nextHeader cuts the first header off head and unfolds it (section 7.3.1).
-func nextHeader(head []byte) (line, rest []byte) {
-	line, rest, _ = bytes.Cut(head, []byte("\r\n"))
-	var folded []byte // made when needed, so that a thousand folds cost a thousand and not their square
-	for len(rest) > 0 && (rest[0] == ' ' || rest[0] == '\t') {
-		if folded == nil {
-			folded = append(make([]byte, 0, len(line)+64), bytes.TrimRight(line, " \t")...)
-		}
-		var more []byte
-		more, rest, _ = bytes.Cut(rest, []byte("\r\n"))
-		if more = bytes.Trim(more, " \t"); len(more) > 0 {
-			folded = append(append(folded, ' '), more...)
-		}
-	}
-	if folded != nil {
-		line = folded
-	}
-	return line, rest
-}
-
-// once: headers that identify a message and cannot be repeated (section 20,
-// table 2).
-func once(name string) bool {
-	switch name {
-	case "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length":
-		return true
-	}
-	return false
-}
-
-// parseHeader lets sipgo read one header and judges the result: sipgo takes
-// several things for read that it has not.
-func parseHeader(name, value string) ([]sip.Header, error) {
-	switch name {
-	case "Via", "From", "To", "Contact", "Route", "Record-Route", "CSeq":
-		value = tidy(value)
-	}
-	parsed, err := headers.ParseHeader(nil, []byte(name+": "+value))
-	if err != nil {
-		return nil, err
-	}
-	for _, h := range parsed {
-		ok := true
-		switch h := h.(type) {
-		case *sip.ViaHeader:
-			ok = isHost(h.Host)
-			mendParams(h.Params)
-		case *sip.FromHeader:
-			ok = addressable(&h.Address, h.DisplayName, value)
-		case *sip.ToHeader:
-			ok = addressable(&h.Address, h.DisplayName, value)
-		case *sip.ContactHeader:
-			ok = addressable(&h.Address, h.DisplayName, value)
-		case *sip.RouteHeader:
-			mendParams(h.Address.UriParams)
-		case *sip.RecordRouteHeader:
-			mendParams(h.Address.UriParams)
-		}
-		if !ok {
-			return nil, fmt.Errorf("malformed %s", name)
-		}
-	}
-	return parsed, nil
-}
-
-// addressable judges the name-addr of a header. A display name without quotes is
-// made of tokens (section 25.1).
-func addressable(uri *sip.Uri, name, value string) bool {
-	mendParams(uri.UriParams)
-	if !strings.HasPrefix(value, `"`) && strings.ContainsAny(name, `\",;<>()[]{}?=@:/`) {
+// isVersion: section 25.1.
+func isVersion(s string) bool {
+	if len(s) < 7 || !strings.EqualFold(s[:4], "SIP/") {
 		return false
 	}
-	return uri.Wildcard || reachable(uri) && !strings.ContainsAny(uri.String(), "<>\" \t")
+	major, minor, ok := strings.Cut(s[4:], ".")
+	return ok && isDigits(major) && isDigits(minor)
 }
 
-// reachable: sipgo takes a SIP URI without a host and with any port.
-func reachable(uri *sip.Uri) bool {
-	return uri.Scheme != "" && uri.Scheme != "sip" && uri.Scheme != "sips" || uri.Scheme != "" && isHost(uri.Host) && uri.Port >= 0 && uri.Port < 1<<16
-}
-
-// mendParams: sipgo leaves the headers of a URI on its last parameter when that
-// has no value ("lr?Subject=x").
-func mendParams(params sip.HeaderParams) {
-	for i := range params {
-		params[i].K, _, _ = strings.Cut(params[i].K, "?")
+// parseStatusLine is section 7.2; nil when the line is none of ours.
+func parseStatusLine(line string) *sip.Response {
+	version, rest, _ := strings.Cut(line, " ")
+	code, reason, _ := strings.Cut(rest, " ")
+	if !strings.EqualFold(version, "SIP/2.0") || len(code) != 3 || !isDigits(code) || code[0] < '1' || code[0] > '6' {
+		return nil
 	}
+	status, _ := strconv.Atoi(code) // three digits
+	return sip.NewResponse(status, reason)
 }
 
-func isHost(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return r != '.' && r != '-' && r != '_' && r != ':' && r != '[' && r != ']' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}) < 0 && (strings.Count(s, ":") != 1)
-}
-
-// tidy takes out the white space that section 25.1 allows around separators and
-// that sipgo would keep as part of a name or value, and makes any other run of
-// white space one space. Quoted strings and URIs in angle brackets stay.
-func tidy(value string) string {
-	if !strings.ContainsAny(value, " \t") && !strings.Contains(value, ";;") {
-		return value
-	}
-	b := make([]byte, 0, len(value))
-	quoted, angle := false, false
-	for i := 0; i < len(value); i++ {
-		c := value[i]
-		switch {
-		case quoted:
-			if c == '\\' && i+1 < len(value) {
-				b = append(b, c)
-				i++
-				c = value[i]
-			} else if c == '"' {
-				quoted = false
-			}
-		case angle:
-			angle = c != '>'
-		case c == '"':
-			quoted = true
-		case c == '<':
-			angle = true
-		case c == ' ' || c == '\t':
-			if n := len(b); n == 0 || strings.IndexByte(" ;=,/", b[n-1]) >= 0 {
-				continue
-			}
-			c = ' '
-		case strings.IndexByte(";=,/", c) >= 0:
-			b = bytes.TrimRight(b, " ")
-			if n := len(b); c == ';' && n > 0 && b[n-1] == ';' {
-				continue
-			}
-		}
-		b = append(b, c)
-	}
-	return strings.TrimRight(string(b), " ;")
-}
-
-func longName(name string) string {
-	for _, known := range []string{"Via", "From", "To", "Call-ID", "CSeq", "Contact", "Content-Length", "Content-Type", "Max-Forwards", "Route", "Record-Route"} {
-		if strings.EqualFold(name, known) || strings.EqualFold(name, shortNames[known]) {
-			return known
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
 		}
 	}
-	return name
+	return s != ""
 }
 
-var shortNames = map[string]string{"Via": "v", "From": "f", "To": "t", "Call-ID": "i", "Contact": "m", "Content-Length": "l", "Content-Type": "c"}
-
-// missingHeader names the first header of section 8.1.1 that msg does not have
-// in readable form. Max-Forwards is not among them: RFC 2543 did not know it.
-func missingHeader(msg sip.Message) string {
-	switch {
-	case typed[*sip.ViaHeader](msg, "via") == nil:
-		return "Via"
-	case typed[*sip.FromHeader](msg, "from") == nil:
-		return "From"
-	case typed[*sip.ToHeader](msg, "to") == nil:
-		return "To"
-	case typed[*sip.CallIDHeader](msg, "call-id") == nil:
-		return "Call-ID"
-	case typed[*sip.CSeqHeader](msg, "cseq") == nil:
-		return "CSeq"
-	}
-	return ""
-}
-
-// typed returns the first header of that name if it was read as T. It does not
-// use sipgo's accessors, which try to read malformed text once more and keep
-// half a result.
-func typed[T sip.Header](msg sip.Message, name string) (none T) {
-	for _, h := range msg.GetHeaders(name) {
-		if t, ok := h.(T); ok {
-			return t
+// isToken: section 25.1.
+func isToken(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte("-.!%*_+`'~", c) < 0 {
+			return false
 		}
 	}
-	return none
-}
-
-// setBody takes Content-Length bytes of body (section 18.3): more is discarded,
-// fewer is an error. Without Content-Length the frame bounds the body
-// (RFC 7118 section 5).
-func setBody(msg sip.Message, body []byte) error {
-	if h := typed[*sip.ContentLengthHeader](msg, "content-length"); h != nil {
-		n := int(*h)
-		if n > len(body) || n < 0 {
-			return &ParseError{Status: 400, Reason: "Bad Request: Content-Length is more than the body", Message: msg}
-		}
-		body = body[:n]
-	}
-	if len(body) > 0 {
-		msg.SetBody(bytes.Clone(body))
-	}
-	return nil
+	return s != ""
 }

@@ -239,6 +239,58 @@ func TestSeveralValuesInOneLine(t *testing.T) {
 	require.Equal(t, "z9hG4bKhjhs8ass877", Branch(msg), "the topmost")
 }
 
+// Section 10.2.2: "Contact: *". Nowhere else is an asterisk an address.
+func TestWildcard(t *testing.T) {
+	require.True(t, good(t, crlf(options, "m: *")).GetHeaders("Contact")[0].(*sip.ContactHeader).Address.Wildcard)
+	for _, value := range []string{"<*>", "*;q=1", `"a" *`, "**"} {
+		require.IsType(t, sip.NewHeader("", ""), good(t, crlf(options, "Contact: "+value)).GetHeaders("Contact")[0], value)
+	}
+	badly(t, swap(t, crlf(options), "To: <sip:bob@example.com>", "To: *"))
+	badly(t, swap(t, crlf(options), "OPTIONS sip:bob@example.com", "OPTIONS *"))
+}
+
+// What is quoted is no separator (section 25.1), as in the GRUUs of RFC 5627.
+func TestQuotedParameters(t *testing.T) {
+	gruu := `"sip:alice@example.com;gr=urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"`
+	msg := good(t, crlf(options, "Contact: <sip:alice@192.0.2.1>;pub-gruu="+gruu+`;x="a, b";y="\";z";expires=60, <sip:alice@192.0.2.2>;expires=70`))
+	require.Len(t, msg.GetHeaders("Contact"), 2)
+	params := msg.GetHeaders("Contact")[0].(*sip.ContactHeader).Params
+	for name, want := range map[string]string{"PUB-gruu": gruu[1 : len(gruu)-1], "x": "a, b", "y": `";z`, "expires": "60"} {
+		got, ok := Param(params, name)
+		require.True(t, ok, name)
+		require.Equal(t, want, got)
+	}
+	require.Equal(t, "<sip:alice@192.0.2.1>;pub-gruu="+gruu+`;x="a, b";y="\";z";expires=60`, HeaderValue(msg, "Contact"))
+	require.Equal(t, msg.String(), good(t, msg.String()).String())
+
+	via := swap(t, crlf(options), ";branch=", `;x="a;branch=b, c";branch=`)
+	require.Equal(t, "z9hG4bKhjhs8ass877", Branch(good(t, via)))
+	require.Len(t, good(t, via).GetHeaders("Via"), 1)
+}
+
+// Parameters that cannot be read make a header that cannot.
+func TestMalformedParameters(t *testing.T) {
+	for _, params := range []string{";=1", ";a b=c", `;a="b`, `;a="b"c`, `;a=b"c"`, `;"a"=b`, ";a=b c"} {
+		badly(t, swap(t, crlf(options), ";tag=1928301774", ";tag=1928301774"+params))
+	}
+	for _, params := range []string{";;", "; ;a", ";a=", ";a = b ;", `;a=""`, ";tag=2"} {
+		require.Equal(t, "1928301774", FromTag(good(t, swap(t, crlf(options), ";tag=1928301774", ";tag=1928301774"+params))), params)
+	}
+}
+
+// Schemes with more than letters (section 25.1) are read, and none without a letter
+// at the beginning.
+func TestSchemes(t *testing.T) {
+	for _, uri := range []string{"soap.beep://192.0.2.103:3002", "h323:a@b", "x-y+z.1:;,?", "tel:+1;phone-context=a", "TEL:+1"} {
+		req := good(t, swap(t, crlf(options), "OPTIONS sip:bob@example.com", "OPTIONS "+uri)).(*sip.Request)
+		scheme, rest, _ := strings.Cut(uri, ":")
+		require.Equal(t, strings.ToLower(scheme)+":"+rest, req.Recipient.String())
+	}
+	for _, uri := range []string{"1sip:a@b", ".:a", "bob", ":a", "s ip:a", "сип:a", "sip", "sip:"} {
+		badly(t, swap(t, crlf(options), "OPTIONS sip:bob@example.com", "OPTIONS "+uri))
+	}
+}
+
 // Headers that occur once must not occur twice: RFC 4475 section 3.3.8.
 func TestDoubledHeaders(t *testing.T) {
 	for _, line := range []string{
@@ -322,21 +374,21 @@ func TestStartLines(t *testing.T) {
 		{"OPTIONS SIP/2.0", 400},
 		{"OPTIONS", 400},
 		{"", 400},
-		{"OPTIONS <sip:bob@example.com> SIP/2.0", 400},   // RFC 4475 section 3.1.2.7
-		{"OPTIONS sip:bob@example.com; lr SIP/2.0", 400}, // 3.1.2.8
-		{"OPTIONS  sip:bob@example.com  SIP/2.0", 400},   // 3.1.2.9
-		{"OPTIONS sip:bob@example.com SIP/2.0  ", 400},   // 3.1.2.10
-		{" OPTIONS sip:bob@example.com SIP/2.0", 400},    //
-		{"OPT(IONS sip:bob@example.com SIP/2.0", 400},    // a method is a token
-		{"OPTIONS sip:bob\x00@example.com SIP/2.0", 400}, //
-		{"SIP/2.0 4294967301 better not break it", 400},  // 3.1.2.19
-		{"SIP/2.0 99 Low", 400},                          //
-		{"SIP/2.0 700 High", 400},                        //
-		{"SIP/2.0 2x0 OK", 400},                          //
-		{"SIP/2.0", 400},                                 //
-		{"SIP/7.0 200 OK", 400},                          // not a version that can be understood
-		{"GET / HTTP/1.1", 400},                          //
-		{"OPTIONS " + strings.Repeat("x", 9000) + " SIP/2.0", 400},
+		{"OPTIONS <sip:bob@example.com> SIP/2.0", 400},                 // RFC 4475 section 3.1.2.7
+		{"OPTIONS sip:bob@example.com; lr SIP/2.0", 400},               // 3.1.2.8
+		{"OPTIONS  sip:bob@example.com  SIP/2.0", 400},                 // 3.1.2.9
+		{"OPTIONS sip:bob@example.com SIP/2.0  ", 400},                 // 3.1.2.10
+		{" OPTIONS sip:bob@example.com SIP/2.0", 400},                  //
+		{"OPT(IONS sip:bob@example.com SIP/2.0", 400},                  // a method is a token
+		{"OPTIONS sip:bob\x00@example.com SIP/2.0", 400},               //
+		{"SIP/2.0 4294967301 better not break it", 400},                // 3.1.2.19
+		{"SIP/2.0 99 Low", 400},                                        //
+		{"SIP/2.0 700 High", 400},                                      //
+		{"SIP/2.0 2x0 OK", 400},                                        //
+		{"SIP/2.0", 400},                                               //
+		{"SIP/7.0 200 OK", 400},                                        // not a version that can be understood
+		{"GET / HTTP/1.1", 400},                                        //
+		{"OPTIONS sip:" + strings.Repeat("x", 9000) + " SIP/2.0", 414}, // section 21.4.15
 	} {
 		t.Run(c.line[:min(len(c.line), 45)], func(t *testing.T) {
 			text := crlf(options)

@@ -86,7 +86,7 @@ func redactCredentials(value string) string {
 
 // harmless are the digest parameters that help to find a fault and prove nothing.
 // Whatever else there is, is hidden.
-var harmless = []string{"username", "realm", "nonce", "uri", "algorithm", "opaque", "qop", "nc", "userhash", "stale"}
+var harmless = []string{"username", "realm", "nonce", "uri", "algorithm", "opaque", "qop", "nc", "userhash", "stale", "username*", "nextnonce"}
 
 func redactParams(s string) string {
 	var out []string
@@ -96,7 +96,7 @@ func redactParams(s string) string {
 		switch {
 		case ok && slices.Contains(harmless, asciiLower(name)):
 			out = append(out, name+"="+MaskURI(strings.TrimSpace(value)))
-		case ok && isToken(name):
+		case ok && isWord(name):
 			out = append(out, name+`="`+masked+`"`)
 		case name != "":
 			out = append(out, masked)
@@ -123,7 +123,7 @@ func SplitQuoted(s, seps string) []string {
 	return append(parts, s[start:])
 }
 
-func isToken(s string) bool {
+func isWord(s string) bool {
 	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r != '-' && r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }) < 0
 }
 

@@ -119,6 +119,11 @@ func (tx *Client) Cancel() *sip.Request {
 	return companion(sip.CANCEL, tx.Request, tx.Request.To())
 }
 
+// Send begins the transaction of another request on the same flow.
+func (tx *Client) Send(req *sip.Request, handler func(*sip.Response, error)) *Client {
+	return tx.layer.Request(req, handler)
+}
+
 // companion makes a request that goes with an INVITE: Request-URI, top Via, Route,
 // From, Call-ID and CSeq number are the INVITE's.
 func companion(method sip.RequestMethod, invite *sip.Request, to *sip.ToHeader) *sip.Request {

@@ -79,7 +79,7 @@ func (l *Layer) Receive(msg sip.Message) {
 
 func (l *Layer) receiveResponse(res *sip.Response) {
 	tx := l.clients[clientKey(res)]
-	if tx == nil || len(res.GetHeaders("Via")) > 1 { // section 8.1.3.3: misrouted
+	if tx == nil || len(message.All(res, "Via")) > 1 { // section 8.1.3.3: misrouted
 		l.cfg.OnStray(res)
 		return
 	}
@@ -134,11 +134,11 @@ func (l *Layer) receiveRequest(req *sip.Request) {
 // answers. What comes beyond it is answered without being remembered.
 const maxServers = 1024
 
-// Merged reports whether the request of tx has come by another way already,
-// through a proxy that forked (section 8.2.2.2).
-func (l *Layer) Merged(tx *Server) bool {
+// Merged reports whether the request has come by another way already, through a
+// proxy that forked (section 8.2.2.2).
+func (tx *Server) Merged() bool {
 	req := tx.Request
-	for _, other := range l.servers {
+	for _, other := range tx.layer.servers {
 		r := other.Request
 		if other != tx && r.Method == req.Method && message.CallID(r) == message.CallID(req) &&
 			message.FromTag(r) == message.FromTag(req) && r.CSeq().SeqNo == req.CSeq().SeqNo {
@@ -162,11 +162,12 @@ func serverKey(req *sip.Request, method sip.RequestMethod) key {
 	return k
 }
 
-// InviteFor returns the INVITE transaction that a CANCEL is for (section 9.2),
-// nil when there is none.
-func (l *Layer) InviteFor(cancel *sip.Request) *Server {
-	return l.servers[serverKey(cancel, sip.INVITE)]
-}
+// Invite returns the INVITE transaction that a CANCEL is for (section 9.2), nil
+// when there is none.
+func (tx *Server) Invite() *Server { return tx.layer.servers[serverKey(tx.Request, sip.INVITE)] }
+
+// Layer is the one that the request came through.
+func (tx *Server) Layer() *Layer { return tx.layer }
 
 // FlowLost ends every transaction: nothing that is under way can be answered
 // over another connection (the branch belongs to this one). err is what their

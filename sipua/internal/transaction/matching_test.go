@@ -161,7 +161,7 @@ func TestInviteFor(t *testing.T) {
 			b.receive(change(crlf(incoming("CANCEL", branch))))
 			require.Equal(t, "TU INVITE; TU CANCEL", b.took())
 			require.NotSame(t, invite, b.tx)
-			require.Same(t, invite, b.layer.InviteFor(b.tx.Request))
+			require.Same(t, invite, b.tx.Invite())
 
 			require.NoError(t, b.respond(200))
 			require.NoError(t, invite.Respond(b.wire[0].(*sip.Response)))
@@ -170,10 +170,10 @@ func TestInviteFor(t *testing.T) {
 	b := newBed(t)
 	b.receive(incoming("INVITE", branch))
 	b.receive(incoming("CANCEL", branch+"x"))
-	require.Nil(t, b.layer.InviteFor(b.tx.Request))
+	require.Nil(t, b.tx.Invite())
 	b.receive(incoming("OPTIONS", branch+"y"))
 	b.receive(incoming("CANCEL", branch+"y"))
-	require.Nil(t, b.layer.InviteFor(b.tx.Request), "only an INVITE is cancelled")
+	require.Nil(t, b.tx.Invite(), "only an INVITE is cancelled")
 }
 
 // What belongs to nothing is passed on and leaves nothing behind.

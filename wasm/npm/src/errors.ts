@@ -33,6 +33,7 @@ export interface SipErrorDetails {
   op?: string;
   status?: number;
   reason?: string;
+  retryAfter?: number;
   cause?: unknown;
 }
 
@@ -51,12 +52,16 @@ export class SipError extends Error {
   /** Reason phrase of that response, or what happened. Text from the network, never markup. */
   declare readonly reason?: string;
 
+  /** Seconds for which the other side asks to be left alone (RFC 3261 section 20.33). */
+  declare readonly retryAfter?: number;
+
   constructor(code: ErrorCode, message: string, details: SipErrorDetails = {}) {
     super(message, "cause" in details ? { cause: details.cause } : undefined);
     this.code = code;
     if (details.op !== undefined) this.op = details.op;
     if (details.status !== undefined) this.status = details.status;
     if (details.reason !== undefined) this.reason = details.reason;
+    if (details.retryAfter !== undefined) this.retryAfter = details.retryAfter;
   }
 }
 
@@ -67,6 +72,7 @@ export interface ErrorRecord {
   op?: string | undefined;
   status?: number | undefined;
   reason?: string | undefined;
+  retryAfter?: number | undefined;
   cause?: unknown;
 }
 
@@ -77,6 +83,7 @@ export function errorFrom(record: ErrorRecord): SipError {
     ...(record.op ? { op: record.op } : {}),
     ...(record.status ? { status: record.status } : {}),
     ...(record.reason ? { reason: record.reason } : {}),
+    ...(record.retryAfter ? { retryAfter: record.retryAfter } : {}),
     ...(record.cause != null ? { cause: record.cause } : {}),
   });
 }

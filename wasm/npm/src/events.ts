@@ -1,4 +1,5 @@
 import type { Call } from "./call.js";
+import type { Binding } from "./connection.js";
 import type { SipError } from "./errors.js";
 
 /**
@@ -47,14 +48,26 @@ export interface TraceMessage {
 
 /** The events of a {@link UserAgent}: name and what listeners get. */
 export interface UserAgentEvents {
-  /** The WebSocket to `server` is open. */
-  connected: { readonly server: string };
+  /** The WebSocket to `server` is open. `flow` numbers the flows of the option `flows`, from 1. */
+  connected: { readonly flow: number; readonly server: string };
   /** It is gone. `code` and `reason` are those of the WebSocket close (RFC 6455 section 7.1.5; 1006: no close frame
    *  came). `error` is absent when this side closed it. */
-  disconnected: { readonly server: string; readonly code: number; readonly reason: string; readonly error?: SipError };
-  /** The registrar holds our binding for `expires` seconds from now. Comes again with each refresh (RFC 3261 section 10). */
-  registered: { readonly expires: number };
-  /** There is no binding any more. `error` is absent when that was asked for. */
+  disconnected: { readonly flow: number; readonly server: string; readonly code: number; readonly reason: string; readonly error?: SipError };
+  /** There is no connection; the next attempt comes after `delay` milliseconds. `attempt` counts from 1 after each connection. */
+  reconnecting: { readonly flow: number; readonly attempt: number; readonly delay: number };
+  /** The registrar holds our binding for `expires` seconds from now. Comes again with each refresh (RFC 3261 section 10).
+   *  `bindings` are all of the address of record; `gruu` is the address of exactly this user agent (RFC 5627); `outbound` tells
+   *  that calls come over this flow (RFC 5626). */
+  registered: {
+    readonly flow: number; readonly expires: number; readonly bindings: readonly Binding[]; readonly gruu?: string;
+    readonly outbound: boolean;
+  };
+  /** The registration, of which `expires` seconds are left, is about to be refreshed: the moment to call `setPush`. */
+  registrationExpiring: { readonly flow: number; readonly expires: number };
+  /** An attempt to register or refresh failed. Unless `final`, the user agent goes on trying: after `retryIn` seconds, or without
+   *  it as soon as there is a connection. */
+  registrationFailed: { readonly flow: number; readonly error: SipError; readonly final: boolean; readonly retryIn?: number };
+  /** Calls do not reach this user agent any more. `error` is absent when that was asked for. */
   unregistered: { readonly error?: SipError };
   /** Somebody calls. 180 Ringing has been sent; `accept` or `reject` it. While this event has no listener, callers are
    *  answered 480 Temporarily Unavailable. */

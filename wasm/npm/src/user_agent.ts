@@ -1,4 +1,6 @@
+import { watchNetwork, type Binding, type ConnectionOptions, type Push, type RegistrationOptions } from "./connection.js";
 import { Call, type AudioOptions, type CallOptions, type Waiting } from "./call.js";
+import type { Challenge, Credentials } from "./credentials.js";
 import { Emitter, report } from "./emitter.js";
 import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
 import type { Identity, TraceMessage, UserAgentEvents } from "./events.js";
@@ -6,33 +8,18 @@ import { loadPort, type LoadOptions } from "./load.js";
 import { checkOptions } from "./options.js";
 import type { Port, Target } from "./port.js";
 
-/**
- * Answers to digest challenges (RFC 8760): a password, or the hash "HA1" of `username:realm:password` in hexadecimal for
- * those who do not want to hold the password. A hash is good for one realm and one algorithm.
- */
-export type Credentials =
-  | { /** Default: the user part of `uri`. */ username?: string; password: string; ha1?: never }
-  | { /** Default: the user part of `uri`. */ username?: string; ha1: string; password?: never };
-
 /** Options of {@link UserAgent.create}. */
-export interface UserAgentOptions extends LoadOptions, AudioOptions, Waiting {
+export interface UserAgentOptions extends ConnectionOptions, RegistrationOptions, LoadOptions, AudioOptions, Waiting {
   /** Address of record, such as "sip:1001@example.com". */
   uri: string;
-  /** WebSocket addresses of the SIP server ("wss://…", "ws://…"), tried in this order. */
-  servers: readonly string[];
-  /** Without them a server's challenge ends in code "unauthorized". */
-  credentials?: Credentials;
+  /** Without them a server's challenge ends in code "unauthorized". A function is asked for each realm: see {@link Challenge}. */
+  credentials?: Credentials | ((challenge: Challenge) => Credentials | Promise<Credentials>);
+  /** The weakest digest algorithm that is answered (RFC 8760). Default "MD5", which is all. */
+  minDigest?: "MD5" | "SHA-256" | "SHA-512-256";
   /** Name that others see, such as "Alice". Default: none. */
   displayName?: string;
-  /** "urn:uuid:…" that names this device towards the registrar (RFC 5626 section 4.1). Store `ua.instanceId` and give it
-   *  back, so that a reload replaces the old binding. Default: a new one. */
-  instanceId?: string;
-  /** Seconds that a registration is asked to last; the registrar may grant others. Default 600, at least 60. */
-  registrationExpires?: number;
   /** The User-Agent header. Default "sipwasm/<version>". */
   userAgent?: string;
-  /** Milliseconds that one connection attempt to one server may take. Default 10000. */
-  connectTimeout?: number;
   /** STUN and TURN servers for calls. Default: none. */
   iceServers?: readonly RTCIceServer[];
   /** Milliseconds that a call waits for ICE candidates before it goes on with those it has. Default 2000. */
@@ -49,6 +36,8 @@ export class UserAgent {
   #closed: Promise<void> | undefined;
   #exit: SipError | undefined;
   #instanceId = "";
+  #bindings: readonly Binding[] = [];
+  #unwatch = () => {};
 
   private constructor(port: Port, audio: HTMLAudioElement | false | undefined) {
     this.#port = port;
@@ -63,14 +52,15 @@ export class UserAgent {
    */
   static async create(options: UserAgentOptions): Promise<UserAgent> {
     checkOptions(options);
-    const { wasm, host, audio, signal, credentials, ...rest } = options;
+    const { wasm, host, audio, signal, network = true, ...rest } = options;
     return abortable("create", signal, async () => {
       const port = await loadPort({ ...(wasm !== undefined && { wasm }), ...(host && { host }) });
       signal?.throwIfAborted(); // the promise has been rejected by now; this keeps from making what nobody can close
       const ua = new UserAgent(port, audio);
       try {
-        const { instanceId } = await port.call<{ instanceId: string }>("create", ua.#handle, { ...rest, ...credentials });
+        const { instanceId } = await port.call<{ instanceId: string }>("create", ua.#handle, rest);
         ua.#instanceId = instanceId;
+        if (network) ua.#unwatch = watchNetwork(globalThis, (online) => { ua.#act("network", undefined, { online }).catch(report); });
       } catch (error) {
         port.detach(ua.#handle);
         throw error;
@@ -100,17 +90,52 @@ export class UserAgent {
   }
 
   /**
-   * Connects when needed and registers (RFC 3261 section 10). Resolves when the registrar has accepted; refreshes by
-   * itself until {@link unregister}.
+   * Opens the connection when there is none and keeps it open from then on, for those who do not register. Attempts go on after
+   * one that failed; see the event `reconnecting`.
+   * @throws {SipError} "connection-failed", "closed".
+   */
+  async connect({ signal }: Waiting = {}): Promise<void> {
+    await this.#act("connect", signal);
+  }
+
+  /**
+   * Connects when needed and registers (RFC 3261 section 10), and keeps it so until {@link unregister}: it refreshes in time,
+   * connects again when the connection is lost, and tries again after a failure that may pass. Resolves when the registrar has
+   * accepted, rejects when the first attempt failed; the event `registrationFailed` says by `final` whether there will be others.
    * @throws {SipError} "connection-failed", "unauthorized", "rejected", "timeout", "closed".
    */
   async register({ signal }: Waiting = {}): Promise<void> {
     await this.#act("register", signal);
   }
 
-  /** Takes the binding back and stops refreshing. */
-  async unregister({ signal }: Waiting = {}): Promise<void> {
-    await this.#act("unregister", signal);
+  /** Takes the binding back and stops keeping it; with `all`, the bindings of every device of this address of record. */
+  async unregister({ all = false, signal }: { all?: boolean } & Waiting = {}): Promise<void> {
+    await this.#act("unregister", signal, { all });
+  }
+
+  /** The bindings of the address of record, as the registrar told them last. */
+  get bindings(): readonly Binding[] { return this.#bindings; }
+
+  /**
+   * Asks the registrar for the bindings of the address of record (RFC 3261 section 10.2.3).
+   * @throws {SipError} as {@link register}.
+   */
+  async fetchBindings({ signal }: Waiting = {}): Promise<readonly Binding[]> {
+    return (this.#bindings = await this.#act<Binding[]>("fetchBindings", signal));
+  }
+
+  /**
+   * Changes what the server is told about push (RFC 8599), or takes it back with null. Refreshes at once when registered.
+   * @throws {SipError} "invalid-argument", and as {@link register}.
+   */
+  async setPush(push: Push | null, { signal }: Waiting = {}): Promise<void> {
+    await this.#act("setPush", signal, { push });
+  }
+
+  /** Proves now that the connection lives, and makes a reconnect that waits at once: for a platform whose own signs of a changed
+   *  network this package does not know. */
+  async checkConnection(): Promise<void> {
+    await this.#act("network", undefined, { online: true });
   }
 
   /**
@@ -130,6 +155,7 @@ export class UserAgent {
 
   /** Hangs up every call, unregisters and disconnects. Closing again gives the same promise. */
   close(): Promise<void> {
+    this.#unwatch();
     this.#closed ??= this.#port.call("close", this.#handle).finally(() => this.#port.detach(this.#handle));
     return this.#closed;
   }
@@ -154,6 +180,7 @@ export class UserAgent {
       handle?.(payload);
     },
     exit: (error) => {
+      this.#unwatch();
       if (!this.#closed) this.#exit = error;
       this.#closed ??= Promise.resolve();
       this.#events.emit("exit", { error });
@@ -163,9 +190,16 @@ export class UserAgent {
   /** What each event of the port does here. */
   readonly #on = {
     connected: (event: UserAgentEvents["connected"]) => this.#events.emit("connected", event),
-    disconnected: ({ error, ...event }: { server: string; code: number; reason: string; error?: ErrorRecord | null }) =>
+    disconnected: ({ error, ...event }: { flow: number; server: string; code: number; reason: string; error?: ErrorRecord | null }) =>
       this.#events.emit("disconnected", { ...event, ...(error ? { error: errorFrom(error) } : {}) }),
-    registered: (event: UserAgentEvents["registered"]) => this.#events.emit("registered", event),
+    reconnecting: (event: UserAgentEvents["reconnecting"]) => this.#events.emit("reconnecting", event),
+    registered: (event: UserAgentEvents["registered"]) => {
+      this.#bindings = event.bindings;
+      this.#events.emit("registered", event);
+    },
+    registrationExpiring: (event: UserAgentEvents["registrationExpiring"]) => this.#events.emit("registrationExpiring", event),
+    registrationFailed: ({ error, ...event }: { flow: number; final: boolean; retryIn?: number; error: ErrorRecord }) =>
+      this.#events.emit("registrationFailed", { ...event, error: errorFrom(error) }),
     unregistered: ({ error }: { error?: ErrorRecord | null }) =>
       this.#events.emit("unregistered", error ? { error: errorFrom(error) } : {}),
     protocolError: ({ error }: { error: ErrorRecord }) => this.#events.emit("protocolError", { error: errorFrom(error) }),

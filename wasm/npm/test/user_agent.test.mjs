@@ -13,7 +13,7 @@ test("create passes the options on and gives the instance id", async () => {
   });
   assert.equal(handle, 1);
   assert.deepEqual(args, {
-    uri: "sip:1001@example.com", servers: ["wss://example.com/ws"], username: "alice", password: "secret",
+    uri: "sip:1001@example.com", servers: ["wss://example.com/ws"], credentials: { username: "alice", password: "secret" },
     displayName: "Alice", instanceId: "urn:uuid:1", registrationExpires: 120, userAgent: "phone/1", connectTimeout: 500,
     iceServers, iceGatheringTimeout: 300,
   });
@@ -21,7 +21,7 @@ test("create passes the options on and gives the instance id", async () => {
   assert.deepEqual(ua.calls, []);
 
   assert.deepEqual((await program.userAgent({ credentials: { ha1: "abc" } })).args,
-    { uri: "sip:1001@example.com", servers: ["wss://example.com/ws"], ha1: "abc" });
+    { uri: "sip:1001@example.com", servers: ["wss://example.com/ws"], credentials: { ha1: "abc" } });
 });
 
 test("a rejection becomes a SipError with everything that Go told", async () => {

@@ -1,40 +1,12 @@
 // The cases of one pair of phones. Each is written once, for every library.
 
 import assert from "node:assert/strict";
-import { passwordOf, DOMAIN } from "./kamailio.mjs";
-import { within } from "./chromium.mjs";
+import { LIMIT_MS } from "./remote_phone.mjs";
 
-// A case that waits longer than this has failed; on an idle machine none needs a quarter of it.
-const LIMIT_MS = 10_000;
 const TONES = "159#";
 
 const SENDING_ONLY = ["sendonly", "inactive"];
 const RECEIVING_ONLY = ["recvonly", "inactive"];
-
-/** A phone page, seen from the test: `phone.do.hold()` runs the adapter's hold() in the page. */
-export class RemotePhone {
-  constructor(page, library, user) {
-    this.page = page;
-    this.library = library;
-    this.user = user;
-    this.do = new Proxy({}, {
-      get: (_, verb) => (...args) => within(LIMIT_MS + 1000, `${library} ${verb}`,
-        page.evaluate(([name, values]) => window.phone[name](...values), [verb, args])),
-    });
-  }
-
-  register(server) {
-    return this.do.register({ uri: `sip:${this.user}@${DOMAIN}`, server, username: this.user, password: passwordOf(this.user) });
-  }
-
-  until(event) {
-    return this.do.until(event, LIMIT_MS);
-  }
-
-  knows(property) {
-    return within(LIMIT_MS, `${this.library} ${property}`, this.page.evaluate((name) => window.phone[name], property));
-  }
-}
 
 /**
  * Runs every case with `caller` calling `callee`. `run(name, body)` runs one case and resolves with whether it
@@ -90,14 +62,14 @@ async function register({ caller, callee, callerServer, calleeServer }) {
   await Promise.all([caller.register(callerServer), callee.register(calleeServer)]);
 }
 
-async function ring({ caller, callee }) {
+export async function ring({ caller, callee }) {
   await caller.do.call(callee.user);
   const { from } = await callee.until("incoming");
   assert.equal(from, caller.user, "the caller's user as the callee sees it");
   await caller.until("ringing");
 }
 
-async function answer({ caller, callee }) {
+export async function answer({ caller, callee }) {
   await callee.do.accept();
   await Promise.all([caller.until("answered"), callee.until("answered")]);
 }
@@ -126,7 +98,7 @@ async function dtmf(sender, receiver) {
   assert.equal(await receiver.do.hear(TONES.length, LIMIT_MS), TONES, "the tones heard in the audio");
 }
 
-async function hangUp(from, to) {
+export async function hangUp(from, to) {
   await from.do.hangup();
   assert.equal((await to.until("ended")).by, "remote");
   await from.until("ended");

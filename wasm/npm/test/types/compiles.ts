@@ -1,7 +1,7 @@
 // What must compile. Each block is a program that the README or the documentation promises.
 import {
   load, SipError, UserAgent, VERSION,
-  type AcceptOptions, type Call, type CallOptions, type CallState, type Credentials, type EndedEvent, type ErrorCode,
+  type AcceptOptions, type Call, type CallOptions, type CallState, type Challenge, type Credentials, type EndedEvent, type ErrorCode,
   type Host, type Identity, type TraceMessage, type UserAgentEvents, type UserAgentOptions, type WasmSource,
 } from "sipwasm";
 
@@ -51,7 +51,10 @@ export async function sources(wasm: WasmSource, host: Partial<Host>): Promise<vo
 export function everyEvent(ua: UserAgent, call: Call, log: (...x: (string | number | boolean | undefined)[]) => void): void {
   ua.on("connected", ({ server }) => log(server));
   ua.on("disconnected", ({ server, code, reason, error }) => log(server, code, reason, error?.code));
-  ua.on("registered", ({ expires }) => log(expires));
+  ua.on("reconnecting", ({ flow, attempt, delay }) => log(flow, attempt, delay));
+  ua.on("registered", ({ expires, bindings, gruu, outbound }) => log(expires, bindings[0]?.uri, bindings[0]?.regId, gruu, outbound));
+  ua.on("registrationExpiring", ({ expires }) => log(expires));
+  ua.on("registrationFailed", ({ error, final, retryIn }) => log(error.retryAfter, final, retryIn));
   ua.on("unregistered", ({ error }) => log(error?.code));
   ua.on("incoming", ({ remote: { displayName, uri, user } }) => log(displayName, uri, user));
   ua.on("protocolError", ({ error }) => log(error.code));
@@ -68,9 +71,20 @@ export function everyEvent(ua: UserAgent, call: Call, log: (...x: (string | numb
   call.on("autoplayBlocked", async ({ resume }) => { await resume(); });
 }
 
-export const credentials: Credentials[] = [{ password: "p" }, { username: "u", password: "p" }, { ha1: "0" }, { username: "u", ha1: "0" }];
+export const credentials: Credentials[] = [{ password: "p" }, { username: "u", password: "p" }, { ha1: "0" }, { username: "u", ha1: "0" },
+  { ha1: [{ realm: "r", algorithm: "SHA-512-256", hash: "0" }] }, { token: "t" }];
+export const asked: UserAgentOptions = {
+  uri: "", servers: ["wss://a"], minDigest: "SHA-256",
+  credentials: async ({ scheme, realm, algorithms, proxy, host, retry, error, scope, authzServer }: Challenge) =>
+    ({ username: `${scheme}${realm}${algorithms.join()}${proxy}${host}${retry}${error}${scope}${authzServer}`, password: "p" }),
+};
 export const callOptions: CallOptions = { headers: [["X-A", "1"]], media: { constraints: { audio: true } }, audio: false };
 export const acceptOptions: AcceptOptions = { media: { stream: new MediaStream() }, audio: new Audio() };
 export const options: UserAgentOptions = { uri: "", servers: [] as readonly string[], iceServers: [{ urls: "stun:x" }] };
-export const heard: UserAgentEvents["registered"] = { expires: 600 };
+export const kept: UserAgentOptions = {
+  uri: "", servers: ["wss://a", { url: "wss://b", priority: 1, weight: 2 }], reconnectDelay: 1, reconnectMaxDelay: 2, returnInterval: 3,
+  keepAlive: "options", keepAliveInterval: 4, pongTimeout: 5, network: false, flows: 2, outbound: false,
+  push: { provider: "webpush", prid: "x" }, contactParams: [["q", "0.5"]],
+};
+export const heard: UserAgentEvents["registered"] = { flow: 1, expires: 600, bindings: [], outbound: false };
 export const who: Identity = { displayName: "", uri: "", user: "" };

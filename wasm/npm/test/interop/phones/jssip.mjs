@@ -7,11 +7,28 @@ export default class JsSIPPhone extends Phone {
   tellsRemoteHold = true;
   #ua;
   #session;
+  #subscriber;
+  #notifier;
+  #subscribe;
 
   get peerConnection() { return this.#session?.connection; }
 
-  register({ uri, server, username, password }) {
-    this.#ua = new JsSIP.UA({ uri, sockets: [new JsSIP.WebSocketInterface(server)], authorization_user: username, password });
+  register({ uri, servers, username, password }) {
+    const sockets = servers.map((server) => ({
+      socket: new JsSIP.WebSocketInterface(server.url ?? server),
+      weight: server.priority === undefined ? 0 : 10 - server.priority,
+    }));
+    this.#ua = new JsSIP.UA({ uri, sockets, authorization_user: username, password });
+    this.#ua.on("registered", () => this.emit("registered"));
+    this.#ua.on("disconnected", () => this.emit("disconnected"));
+    this.#ua.on("newMessage", ({ originator, request }) => {
+      if (originator !== "remote") return;
+      this.emit("message", { from: request.from.uri.user, contentType: request.getHeader("Content-Type"), body: request.body });
+    });
+    this.#ua.on("newSubscribe", ({ event, request }) => {
+      this.#subscribe = request;
+      this.emit("subscriber", { from: request.from.uri.user, event: event.event });
+    });
     this.#ua.on("newRTCSession", ({ session, originator }) => this.#take(session, originator));
     return new Promise((resolve, reject) => {
       this.#ua.once("registered", () => resolve());
@@ -37,6 +54,39 @@ export default class JsSIPPhone extends Phone {
   dtmf(tones) {
     this.#session.sendDTMF(tones, { duration: 250, interToneGap: 100, transportType: "RFC2833" });
   }
+
+  gruu() { return this.#ua.contact.pub_gruu; }
+
+  message(user, text) {
+    return new Promise((resolve, reject) => {
+      const eventHandlers = { succeeded: () => resolve(), failed: ({ cause }) => reject(new Error(cause)) };
+      this.#ua.sendMessage(user, text, { eventHandlers });
+    });
+  }
+
+  subscribe(user, event, type) {
+    this.#subscriber = this.#ua.subscribe(user, event, type, {});
+    this.#subscriber.on("notify", (_final, _request, body, contentType) => this.emit("notify", { contentType, body }));
+    this.#subscriber.on("terminated", (code, reason) => this.emit("unsubscribed", { reason: reason ?? `code ${code}` }));
+    this.#subscriber.subscribe();
+  }
+
+  unsubscribe() { this.#subscriber.terminate(); }
+
+  admit(type, body) {
+    const notifier = this.#ua.notify(this.#subscribe, type, {});
+    this.#notifier = notifier;
+    notifier.on("subscribe", (ends) => {
+      // The last NOTIFY is the application's to send.
+      if (ends) notifier.terminate(null, "timeout");
+      else notifier.notify(body);
+    });
+    notifier.on("terminated", () => this.emit("subscriberGone"));
+    notifier.start();
+  }
+
+  notify(_type, body) { this.#notifier.notify(body); }
+  terminate(reason) { this.#notifier.terminate(null, reason); }
 
   #take(session, originator) {
     this.#session = session;

@@ -9,11 +9,19 @@ const ENOUGH_BYTES = 1000;
 /**
  * A phone with one line. A library's adapter implements
  *
- *     register({ uri, server, username, password }), unregister(),
+ *     register({ uri, servers, username, password }), unregister(),
  *     call(user), accept(), reject(), hangup(), hold(), resume(), dtmf(tones), get peerConnection
  *
  * whose promises are fulfilled when the library says that it is done, and emits the events
  * incoming {from}, ringing, answered, held and resumed (by the other side), ended {by, status}.
+ *
+ * Those that take part in the server cases also emit registered and disconnected, and implement
+ *
+ *     gruu()                                     the public GRUU
+ *     message(user, text)                        event message {from, contentType, body}
+ *     subscribe(user, event, type), unsubscribe()    events notify {contentType, body}, unsubscribed {reason}
+ *     admit(type, body), notify(type, body), terminate(reason)
+ *                                                events subscriber {from, event}, subscriberGone
  */
 export class Phone {
   /** Whether the library tells when the other side holds and resumes. */
@@ -50,6 +58,11 @@ export class Phone {
       });
       this.#wake.clear();
     }
+  }
+
+  /** How many events of that name wait to be taken. */
+  count(name) {
+    return this.#events.filter((event) => event.name === name).length;
   }
 
   /** Forgets the events and tones of the last call. */

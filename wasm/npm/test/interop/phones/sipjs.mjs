@@ -12,7 +12,7 @@ export default class SIPjsPhone extends Phone {
 
   get peerConnection() { return this.#session?.sessionDescriptionHandler?.peerConnection; }
 
-  async register({ uri, server, username, password }) {
+  async register({ uri, servers: [server], username, password }) {
     const address = UserAgent.makeURI(uri);
     this.#domain = address.host;
     this.#ua = new UserAgent({

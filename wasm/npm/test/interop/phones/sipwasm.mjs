@@ -6,11 +6,27 @@ export default class SipwasmPhone extends Phone {
   playsAudio = true;
   #ua;
   #call;
+  #gruu;
+  #subscription;
+  #notifier;
 
   get peerConnection() { return this.#call?.peerConnection; }
 
-  async register({ uri, server, username, password }) {
-    this.#ua = await UserAgent.create({ uri, servers: [server], credentials: { username, password } });
+  /** `passwords` by realm replace `password`; `options` are those of UserAgent.create. */
+  async register({ uri, servers, username, password, passwords, options }) {
+    const credentials = passwords ? ({ realm }) => ({ username, password: passwords[realm] }) : { username, password };
+    this.#ua = await UserAgent.create({ uri, servers, credentials, ...options });
+    this.#ua.on("registered", ({ gruu }) => {
+      this.#gruu = gruu;
+      this.emit("registered");
+    });
+    this.#ua.on("disconnected", () => this.emit("disconnected"));
+    this.#ua.on("message", ({ from, contentType, body }) => this.emit("message", { from: from.user, contentType, body }));
+    this.#ua.on("incomingSubscription", (notifier) => {
+      this.#notifier = notifier;
+      notifier.on("ended", () => this.emit("subscriberGone"));
+      this.emit("subscriber", { from: notifier.remote.user, event: notifier.event });
+    });
     this.#ua.on("incoming", (call) => {
       this.#take(call);
       this.emit("incoming", { from: call.remote.user });
@@ -26,6 +42,24 @@ export default class SipwasmPhone extends Phone {
   hold() { return this.#call.hold(); }
   resume() { return this.#call.resume(); }
   dtmf(tones) { return this.#call.sendDTMF(tones, { duration: 250, gap: 100 }); }
+
+  gruu() { return this.#gruu; }
+
+  message(user, text) { return this.#ua.message(user, { body: text }); }
+
+  async subscribe(user, event) {
+    this.#subscription = this.#ua.subscribe(user, { event });
+    this.#subscription.on("notify", ({ contentType, body }) => this.emit("notify", { contentType, body }));
+    this.#subscription.on("ended", ({ reason }) => this.emit("unsubscribed", { reason }));
+    // Fulfilled by the first answer or NOTIFY, which the other page has yet to give.
+    this.#subscription.active.catch((error) => this.emit("unsubscribed", { reason: error.message }));
+  }
+
+  unsubscribe() { return this.#subscription.unsubscribe(); }
+
+  admit(contentType, body) { return this.#notifier.accept({ contentType, body }); }
+  notify(contentType, body) { return this.#notifier.notify({ contentType, body }); }
+  terminate(reason) { return this.#notifier.terminate(reason); }
 
   #take(call) {
     this.#call = call;

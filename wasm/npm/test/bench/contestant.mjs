@@ -1,0 +1,24 @@
+// The process of one contestant of Node: it measures when it is asked to and sleeps otherwise.
+const { default: handle } = await import(`./${process.argv[2]}.mjs`);
+
+/** Handles messages until `enough`, and tells how many and what they took. */
+async function run(kind, enough) {
+  const cpu = process.cpuUsage();
+  const begin = performance.now();
+  let n = 0, ms = 0;
+  do {
+    const later = handle(kind, n++);
+    if (later) await later;
+    ms = performance.now() - begin;
+  } while (!enough(ms, n));
+  const { user, system } = process.cpuUsage(cpu); // of all threads: the compilers and the garbage collector too
+  return { perSecond: (1000 * n) / ms, perCpuSecond: (1e6 * n) / (user + system) };
+}
+
+process.on("message", async ({ kind, ms, warmUp }) => {
+  // The compilers want a number of calls, which on a busy machine take their time.
+  if (warmUp) await run(kind, (passed, n) => passed > 4 * ms && (n > 1000 || passed > 20 * ms));
+  process.send(await run(kind, (passed) => passed > ms));
+});
+process.on("disconnect", () => process.exit());
+process.send({ ready: true });

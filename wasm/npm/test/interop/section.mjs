@@ -1,0 +1,89 @@
+// A section of the report: phones that belong together, the cases run with them, and what to print when one fails.
+
+import { recordSip, within } from "./chromium.mjs";
+import { RemotePhone } from "./remote_phone.mjs";
+
+const PAGE_LIMIT_MS = 20_000;
+
+export class Section {
+  /** The SIP messages of the section's pages, in order. */
+  trace = [];
+  #title;
+  #pages;
+  #browser;
+  #tally;
+  #signal;
+  #expected;
+  #contexts = [];
+  #complaints = [];
+
+  /**
+   * @param {object} options
+   * @param {string} options.title stands before the name of each case
+   * @param {{url: string}} options.pages the web server
+   * @param {{passed: number, failed: number}} options.tally is counted up
+   * @param {AbortSignal} options.signal ends the run
+   * @param {RegExp} options.expected errors that a page may log; default: none
+   */
+  constructor({ title, pages, browser, tally, signal, expected }) {
+    this.#title = title;
+    this.#pages = pages;
+    this.#browser = browser;
+    this.#tally = tally;
+    this.#signal = signal;
+    this.#expected = expected;
+  }
+
+  /** Opens a phone in a browser context of its own. */
+  async open(library, user) {
+    const context = await this.#browser.newContext();
+    this.#contexts.push(context);
+    const page = await context.newPage();
+    recordSip(page, `${user} ${library}`, this.trace);
+    const complain = (text) => { if (!this.#expected?.test(text)) this.#complaints.push({ library, text }); };
+    page.on("pageerror", (error) => complain(error.stack ?? String(error)));
+    page.on("console", (message) => { if (message.type() === "error") complain(message.text()); });
+    await page.goto(`${this.#pages.url}/phones/phone.html?library=${library}`);
+    await page.waitForFunction(() => window.phone, null, { timeout: PAGE_LIMIT_MS });
+    return new RemotePhone(page, library, user);
+  }
+
+  /** Closes the phones. */
+  async close() {
+    const old = this.#contexts;
+    this.#contexts = [];
+    await within(PAGE_LIMIT_MS, "closing the pages", Promise.allSettled(old.map((context) => context.close())));
+  }
+
+  /** Runs one case, prints its line, and resolves with whether it passed. */
+  async run(name, body) {
+    const from = this.trace.length;
+    const start = performance.now();
+    try {
+      await body();
+      if (this.#complaints.some(({ library }) => library === "sipwasm")) throw new Error("it went well, but the page of sipwasm complains");
+    } catch (error) {
+      this.fail(name, error, this.trace.slice(from));
+      return false;
+    } finally {
+      this.#complaints = [];
+    }
+    this.#tally.passed++;
+    console.log(`ok    ${this.#title}  ${name}  ${Math.round(performance.now() - start)} ms`);
+    return true;
+  }
+
+  /** Records a case that failed. */
+  fail(name, error, messages = []) {
+    this.#signal.throwIfAborted();
+    this.#tally.failed++;
+    // playwright appends the stack of the page to the message
+    console.log(`FAIL  ${this.#title}  ${name}: ${error.message.split("\n    at ")[0]}`);
+    for (const { library, text } of this.#complaints) console.log(`    page: ${library}: ${text}`);
+    const first = messages[0]?.time;
+    for (const { time, phone, direction, text } of messages) {
+      console.log(`--- +${time - first} ms  ${phone} ${direction === "out" ? "sends" : "receives"}`);
+      console.log(text.trimEnd().replace(/^/gm, "    "));
+    }
+  }
+}

@@ -238,6 +238,10 @@ func TestSubscribeBadRequests(t *testing.T) {
 		res := w.ExpectResponse(w.T, 200)
 		require.Contains(w, value(res, "Allow"), "SUBSCRIBE")
 		require.Equal(w, "presence, x-private", value(res, "Allow-Events"))
+		k := w.outgoing()
+		require.Contains(w, value(k.invite, "Allow"), "SUBSCRIBE")
+		require.Contains(w, value(w.register(), "Allow"), "SUBSCRIBE")
+		k.bye()
 	}, serving)
 	play(t, func(w *world) { // a wild range is enough, and a filter is handed on
 		w.connect()

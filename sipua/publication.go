@@ -102,7 +102,7 @@ func (ua *UserAgent) Publish(ctx context.Context, o PublishOptions) (*Publicatio
 		target, err = ua.target(o.Target)
 	}
 	if err == nil {
-		o.Expires, err = checkLifetime(o.Expires)
+		o.Expires, err = checkLifetime(o.Expires, time.Hour)
 	}
 	if err == nil {
 		err = checkBody(o.ContentType, o.Body)

@@ -64,7 +64,7 @@ type SubscribeOptions struct {
 	// package, as far as this package knows it.
 	Accept []string
 	// Expires is the lifetime asked for, in whole seconds, up to 24 hours. The
-	// notifier may shorten it. Default 1 hour.
+	// notifier may shorten it. Default: what the package says, mostly 1 hour.
 	Expires time.Duration
 	// Headers go into each SUBSCRIBE besides its own.
 	Headers []Header
@@ -260,7 +260,7 @@ func (ua *UserAgent) Subscribe(target string, o SubscribeOptions) (*Subscription
 		err = checkEvent(o.Event, o.ID)
 	}
 	if err == nil {
-		o.Expires, err = checkLifetime(o.Expires)
+		o.Expires, err = checkLifetime(o.Expires, usualLifetime(o.Event))
 	}
 	if err == nil {
 		err = checkBody(o.ContentType, o.Body)

@@ -13,7 +13,8 @@ import (
 )
 
 // Notified: a notification came. Value is the body as a typed value where this
-// package knows the event package and the body is right, nil otherwise.
+// package knows the event package and the body is right (Presence,
+// MessageSummary, DialogInfo, ConferenceInfo or RegistrationInfo), nil otherwise.
 // ContentType and Body are the other side's; Body may be empty. Subscription is
 // nil when nobody has subscribed (Config.UnsolicitedNotify).
 type Notified struct {

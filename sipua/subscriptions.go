@@ -253,11 +253,20 @@ func checkOwn(headers []Header, own ...string) error {
 	return checkHeaders(headers)
 }
 
+// usualLifetime is what a package says of a SUBSCRIBE without Expires, and an hour
+// where the package is not known.
+func usualLifetime(event string) time.Duration {
+	if d := defaultExpires(event); d > 0 {
+		return d
+	}
+	return time.Hour
+}
+
 // checkLifetime fills in the default of an Expires.
-func checkLifetime(d time.Duration) (time.Duration, error) {
+func checkLifetime(d, usual time.Duration) (time.Duration, error) {
 	switch {
 	case d == 0:
-		return time.Hour, nil
+		return usual, nil
 	case d < time.Second || d > maxExpires:
 		return 0, fmt.Errorf("Expires %v is out of range: from one second to %v", d, maxExpires)
 	}

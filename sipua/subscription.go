@@ -350,7 +350,8 @@ func (s *Subscription) Active(ctx context.Context) error {
 
 // Refresh asks for the state at once and prolongs the subscription; one that
 // waits tries again at once. It returns when the notifier has answered; the
-// state comes with the event Notified. CodeInvalidState when it is over.
+// state comes with the event Notified. While a SUBSCRIBE is under way, the answer
+// to that one is waited for. CodeInvalidState when it is over.
 func (s *Subscription) Refresh(ctx context.Context) error {
 	return s.ua.do(ctx, "refresh subscription", func(done func(error)) {
 		switch {

@@ -105,7 +105,7 @@ func (a *authentication) apply(q *authenticator, req *sip.Request) {
 		case !s.proven || !s.space.covers(req):
 		case !s.bearer:
 			q.answers = append(q.answers, &answer{session: s, standing: preemptive})
-		case q.secure:
+		case q.secure && (s.space.proxy || a.ours(req.Recipient)):
 			q.answers = append(q.answers, &answer{session: s, standing: answered})
 		}
 	}
@@ -202,6 +202,7 @@ func (a *authentication) informed(q *authenticator, proxy bool, req *sip.Request
 // demand is what a response asks for one protection space.
 type demand struct {
 	space   space
+	ours    bool // the request is for our own server
 	stale   bool
 	digests []digest.Challenge
 	bearer  *digest.Bearer
@@ -236,7 +237,8 @@ func (a *authentication) demands(q *authenticator, req *sip.Request, res *sip.Re
 					continue // no request passes so many
 				}
 				i = len(list)
-				list = append(list, &demand{space: s, ask: Challenge{Scheme: scheme, Realm: clean(realm, 200), Proxy: s.proxy, Host: hostOf(req.Recipient)}})
+				list = append(list, &demand{space: s, ours: a.ours(req.Recipient), ask: Challenge{Scheme: scheme, Realm: clean(realm, 200),
+					Proxy: s.proxy, Host: hostOf(req.Recipient), Target: clean(req.Recipient.Addr(), 400)}})
 			}
 			list[i].add(scheme, c, bearer)
 		}
@@ -346,7 +348,7 @@ func (r *round) next() {
 	case another:
 		wrong = w.cred
 	}
-	r.credentialFor(r.key(d.space), d.ask, wrong, func(cred *credential, err error) {
+	r.credentialFor(r.key(d), d.ask, wrong, func(cred *credential, err error) {
 		switch {
 		case err != nil:
 			var e *Error
@@ -384,10 +386,10 @@ func (r *round) answer(d *demand, old *answer, next standing, cred *credential) 
 func (r *round) session(d *demand, cred *credential) (*session, error) {
 	secret := cred.get()
 	if d.bearer != nil && secret.Token != "" {
-		if cred != r.source.static || d.space.proxy || d.space.host == hostOf(r.ua.aor) {
+		if cred != r.source.static || d.space.proxy || d.ours {
 			return &session{space: d.space, cred: cred, bearer: true}, nil
 		}
-		return nil, &Error{Code: CodeUnauthorized, Reason: "an end of another domain, " + clean(d.space.host, 200) + ", asks for the access token: it is not given (Config.CredentialsFor may)"}
+		return nil, &Error{Code: CodeUnauthorized, Reason: d.ask.Target + " may be anybody and asks for the access token: it is not given (Config.CredentialsFor may)"}
 	}
 	if !secret.secret() {
 		return nil, &Error{Code: CodeUnauthorized, Reason: "the server asks for credentials and Config.Credentials has none"}
@@ -402,13 +404,26 @@ func (r *round) session(d *demand, cred *credential) (*session, error) {
 	return &session{space: d.space, cred: cred, challenge: best[0]}, nil
 }
 
+// ours reports whether a request for uri ends at our own server: that of the domain
+// (REGISTER) or of our own address (PUBLISH). Anything else may end at whom we call,
+// and a token that is sent along is theirs then.
+func (a *authentication) ours(uri sip.Uri) bool {
+	return hostOf(uri) == hostOf(a.ua.aor) && (uri.User == "" || uri.User == a.ua.aor.User)
+}
+
 // key tells realms of our own servers, whose registrar and proxies share their
-// accounts, from those that others name.
-func (a *authentication) key(s space) askKey {
-	if s.host == hostOf(a.ua.aor) {
-		s.host = ""
+// accounts, from those that others name. Who is called in our own domain is another
+// one when it asks for a token.
+func (a *authentication) key(d *demand) askKey {
+	switch {
+	case d.space.proxy || d.ours:
+		return askKey{realm: d.space.realm}
+	case d.bearer != nil:
+		return askKey{realm: d.space.realm, host: d.ask.Target}
+	case d.space.host == hostOf(a.ua.aor):
+		return askKey{realm: d.space.realm}
 	}
-	return askKey{realm: s.realm, host: s.host}
+	return askKey{realm: d.space.realm, host: d.space.host}
 }
 
 func (r *round) wrong(d *demand, w *answer) string {

@@ -20,7 +20,7 @@ func newCredential(c Credentials) *credential {
 // one that another host has named.
 type askKey struct {
 	realm string
-	host  string // "" for our own
+	host  string // or the whole target; "" for our own
 }
 
 // source gives credentials: those of CredentialsFor, which it keeps, or those of the

@@ -53,7 +53,7 @@ func TestCredentialsForMayTakeItsTime(t *testing.T) {
 		req, done := w.registering()
 		w.ask(req, 401, `Digest realm="<b>r\"", nonce="n", qop="auth", algorithm=SHA-256`, `Digest realm="<b>r\"", nonce="n", qop="auth", algorithm=MD5`)
 		a := <-calls
-		require.Equal(w, sipua.Challenge{Scheme: "Digest", Realm: `<b>r"`, Algorithms: []string{"SHA-256", "MD5"}, Host: "example.com"}, a.Challenge)
+		require.Equal(w, sipua.Challenge{Scheme: "Digest", Realm: `<b>r"`, Algorithms: []string{"SHA-256", "MD5"}, Host: "example.com", Target: "sip:example.com"}, a.Challenge)
 		w.ExpectNothing(w.T, time.Hour)
 		options := w.NewRequest("OPTIONS", "sip:1001@example.com")
 		w.Send(options)
@@ -117,7 +117,7 @@ func TestCredentialsForOtherRealms(t *testing.T) {
 		invite := w.ExpectRequest(w.T, "INVITE")
 		w.ask(invite, 401, `Digest realm="a", nonce="3"`)
 		a := <-calls
-		require.Equal(w, sipua.Challenge{Scheme: "Digest", Realm: "a", Algorithms: []string{"MD5"}, Host: "evil.example"}, a.Challenge)
+		require.Equal(w, sipua.Challenge{Scheme: "Digest", Realm: "a", Algorithms: []string{"MD5"}, Host: "evil.example", Target: "sip:eve@evil.example"}, a.Challenge)
 		a.answer <- errors.New("not to them")
 		synctest.Wait()
 		w.ExpectNothing(w.T, time.Minute)
@@ -243,5 +243,19 @@ func TestConnectionLostWhileAsking(t *testing.T) {
 		synctest.Wait()
 		a.answer <- sipua.Credentials{Password: "typed"}
 		typed(w, done(), sipua.CodeConnectionLost, 0)
+	})
+}
+
+// Who hangs up while a person is asked for the password does not wait for the person.
+func TestHangUpWhileAsking(t *testing.T) {
+	playAsked(t, func(w *world, calls chan *asked) {
+		w.connect()
+		call := w.callOut()
+		w.ask(w.ExpectRequest(w.T, "INVITE"), 407, `Digest realm="r", nonce="n"`)
+		a := <-calls
+		require.NoError(w, call.Hangup(w.Context()))
+		require.Equal(w, sipua.Local, w.end(call).By)
+		a.answer <- sipua.Credentials{Password: "typed"}
+		w.ExpectNothing(w.T, time.Minute)
 	})
 }

@@ -57,7 +57,7 @@ func TestTokenRefreshed(t *testing.T) {
 		req, done := w.registering()
 		w.ask(req, 401, `Bearer realm="r", scope="sip voice", authz_server="https://as.example.com"`)
 		a := <-calls
-		require.Equal(w, sipua.Challenge{Scheme: "Bearer", Realm: "r", Host: "example.com", Scope: "sip voice", AuthzServer: "https://as.example.com"}, a.Challenge)
+		require.Equal(w, sipua.Challenge{Scheme: "Bearer", Realm: "r", Host: "example.com", Target: "sip:example.com", Scope: "sip voice", AuthzServer: "https://as.example.com"}, a.Challenge)
 		a.answer <- sipua.Credentials{Token: "first"}
 		req = w.ExpectRequest(w.T, "REGISTER")
 		require.Equal(w, "Bearer first", value(req, "Authorization"))
@@ -68,7 +68,7 @@ func TestTokenRefreshed(t *testing.T) {
 		require.Equal(w, "Bearer first", value(req, "Authorization"))
 		w.ask(req, 401, `Bearer realm="r", error="invalid_token"`)
 		a = <-calls
-		require.Equal(w, sipua.Challenge{Scheme: "Bearer", Realm: "r", Host: "example.com", Retry: true, Error: "invalid_token"}, a.Challenge)
+		require.Equal(w, sipua.Challenge{Scheme: "Bearer", Realm: "r", Host: "example.com", Target: "sip:example.com", Retry: true, Error: "invalid_token"}, a.Challenge)
 		a.answer <- sipua.Credentials{Token: "second"}
 		req = w.ExpectRequest(w.T, "REGISTER")
 		require.Equal(w, []string{"Bearer second"}, values(req, "Authorization"))
@@ -144,7 +144,8 @@ func TestTokenIsNotForStrangers(t *testing.T) {
 		status int
 		sent   bool
 	}{
-		"own domain, 401":     {"1002", 401, true},
+		"own address, 401":    {"1001", 401, true},
+		"own domain, 401":     {"1002", 401, false}, // it may be the phone of 1002 that asks
 		"another domain, 401": {"sip:eve@evil.example", 401, false},
 		"another domain, 407": {"sip:eve@evil.example", 407, true}, // our proxy may ask before it lets us out
 	} {
@@ -158,7 +159,7 @@ func TestTokenIsNotForStrangers(t *testing.T) {
 					return
 				}
 				e := typed(w, call.Answered(w.Context()), sipua.CodeUnauthorized, 401)
-				require.Contains(w, e.Reason, "evil.example")
+				require.Contains(w, e.Reason, " may be anybody and asks for the access token")
 				w.ExpectNothing(w.T, time.Minute)
 			}, withToken)
 		})
@@ -197,4 +198,44 @@ func TestBearerAndDigestOffered(t *testing.T) {
 		e := typed(w, done(), sipua.CodeUnauthorized, 401)
 		require.Equal(w, "the server asks for an access token and Config.Credentials has none", e.Reason)
 	})
+}
+
+// Proxies leave Authorization in a request: the token that the registrar has taken is
+// not sent along to whom we call, and is not given to them when they ask for its
+// realm.
+func TestTokenOfTheRegistrarStaysThere(t *testing.T) {
+	playAsked(t, func(w *world, calls chan *asked) {
+		req, done := w.registering()
+		w.ask(req, 401, `Bearer realm="r"`)
+		(<-calls).answer <- sipua.Credentials{Token: "t0ken"}
+		w.Respond(w.ExpectRequest(w.T, "REGISTER"), 200, "OK", contactWith(req, ";expires=3600"))
+		require.NoError(w, done())
+
+		call := w.callOut()
+		invite := w.ExpectRequest(w.T, "INVITE")
+		require.Equal(w, "sip:1002@example.com", invite.Recipient.String())
+		require.Empty(w, values(invite, "Authorization"))
+		w.ask(invite, 401, `Bearer realm="r"`)
+		a := <-calls
+		require.Equal(w, sipua.Challenge{Scheme: "Bearer", Realm: "r", Host: "example.com", Target: "sip:1002@example.com"}, a.Challenge)
+		a.answer <- errDown
+		typed(w, call.Answered(w.Context()), sipua.CodeUnauthorized, 401)
+
+		req, done = w.registering()
+		require.Equal(w, "Bearer t0ken", value(req, "Authorization"), "the registrar's is kept")
+		w.Respond(req, 200, "OK", req.Contact())
+		require.NoError(w, done())
+	})
+}
+
+// A nonce that is stale beside it does not make a refused token right.
+func TestTokenRefusedBesideAStaleNonce(t *testing.T) {
+	play(t, func(w *world) {
+		req, done := w.registering()
+		w.ask(req, 401, `Bearer realm="r"`)
+		req = w.ExpectRequest(w.T, "REGISTER")
+		w.ask(req, 401, `Bearer realm="r"`, `Digest realm="r", nonce="n", stale=true`)
+		typed(w, done(), sipua.CodeUnauthorized, 401)
+		w.ExpectNothing(w.T, time.Minute)
+	}, withToken)
 }

@@ -110,7 +110,7 @@ func TestOutcomes(t *testing.T) {
 				if c.callback {
 					cfg.CredentialsFor = func(_ context.Context, ch sipua.Challenge) (sipua.Credentials, error) {
 						asked++
-						want := sipua.Challenge{Scheme: "Digest", Realm: "r", Algorithms: []string{"MD5"}, Host: "example.com", Retry: asked == 2 && c.steps[len(c.steps)-1].answer != "403"}
+						want := sipua.Challenge{Scheme: "Digest", Realm: "r", Algorithms: []string{"MD5"}, Host: "example.com", Target: "sip:example.com", Retry: asked == 2 && c.steps[len(c.steps)-1].answer != "403"}
 						if asked < 3 && want.Retry {
 							require.Equal(t, want, ch)
 						}

@@ -364,3 +364,18 @@ func TestHA1OfSeveralRealms(t *testing.T) {
 		}}
 	})
 }
+
+// A server that gives the same nonce again goes on with its count, and gets back what
+// else its newest challenge says.
+func TestSameNonceAgain(t *testing.T) {
+	play(t, func(w *world) {
+		w.known(401, `Digest realm="r", nonce="n", qop="auth", opaque="old"`)
+		req, done := w.registering()
+		w.ask(req, 401, `Digest realm="r", nonce="n", qop="auth", opaque="new"`)
+		req = w.ExpectRequest(w.T, "REGISTER")
+		p := checkDigest(w.T, req, "Authorization", "1001", "secret")
+		require.Equal(w, []string{"00000003", "new"}, []string{p["nc"], p["opaque"]})
+		w.Respond(req, 200, "OK", req.Contact())
+		require.NoError(w, done())
+	})
+}

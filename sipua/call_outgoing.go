@@ -271,6 +271,9 @@ func (c *Call) forkAnswered(e *callEvent) {
 func (c *Call) sendCancel(*callEvent) {
 	c.media.close()
 	x := c.outgoing.request
+	if x.giveUp() {
+		return // nothing of it is at the other side
+	}
 	if x.tx.State() != transaction.Proceeding || c.outgoing.cancels {
 		return // too early; the first provisional response leads here again
 	}

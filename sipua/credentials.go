@@ -25,9 +25,12 @@ type Credentials struct {
 	// realm and algorithm that the servers may ask for.
 	HA1 []HA1
 	// Token is an access token (RFC 6750). It is sent over wss and to loopback
-	// addresses only, and for a 401 only where the Request-URI is of our own domain,
-	// so that nobody whom we call can ask for it. CredentialsFor decides otherwise
-	// where that is too strict. A Bearer challenge is answered before a Digest one.
+	// addresses only. A 401 gets it only when the request was for our own domain
+	// without a user, or for our own address: any other may come from whom we call,
+	// who would have the token. A 407 gets it, since our own proxies ask so; they must
+	// not let a 407 of others through. CredentialsFor decides otherwise where that is
+	// too strict or not strict enough. A Bearer challenge is answered before a Digest
+	// one.
 	Token string
 }
 
@@ -62,10 +65,10 @@ func (c Credentials) check() error {
 		return errors.New("has both Password and HA1: give one of them")
 	}
 	if err := message.CheckValue(c.Username); err != nil {
-		return fmt.Errorf("Username %w", err)
+		return fmt.Errorf("has a Username that %w", err)
 	}
 	if !utf8.ValidString(c.Username) || !utf8.ValidString(c.Password) {
-		return errors.New("Username and Password must be UTF-8")
+		return errors.New("has a Username or Password that is not UTF-8")
 	}
 	for i, h := range c.HA1 {
 		if err := digest.HA1(h).Check(); err != nil {
@@ -125,8 +128,9 @@ func (a DigestAlgorithm) String() string {
 // then it is asked once more, with Retry. When that is refused too, the request
 // ends with CodeUnauthorized, and the next request asks anew. For one realm it is
 // asked once at a time: requests that wait for the same realm share the result. A
-// realm that a stranger names (a 401 to a request for another domain) is another
-// one, see Host.
+// realm that a stranger names (a 401 to a request for another domain, or one for a
+// token to any request that does not end at our own server) is another one, see
+// Target.
 //
 // When it returns credentials without Password, HA1 and Token, Config.Credentials
 // is used. An error ends the requests that wait with CodeUnauthorized and wraps it;
@@ -147,9 +151,11 @@ type Challenge struct {
 	Algorithms []string
 	// Proxy tells a 407, of a proxy on the way, from a 401, of the far end.
 	Proxy bool
-	// Host of the Request-URI that was challenged. It decides whether a token may be
-	// given: a 401 may come from whoever has been called.
-	Host string
+	// Host and Target are the host and the whole of the Request-URI that was
+	// challenged, such as "example.com" and "sip:1002@example.com". They decide whether
+	// a token may be given: a 401 may come from whoever has been called.
+	Host   string
+	Target string
 	// Retry: the server refused the last result. It was wrong or is no longer good.
 	Retry bool
 

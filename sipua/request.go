@@ -22,6 +22,7 @@ type exchange struct {
 	build   func() *sip.Request
 	tx      *transaction.Client
 	auth    authenticator
+	asking  *sip.Response // the challenge that waits for Config.CredentialsFor
 	handler func(*sip.Response, error)
 	// next, when set, is asked before the request is sent once more with
 	// credentials. It returns the new sequence number, or false to give up. The
@@ -135,7 +136,12 @@ func transactionError(err error) error {
 // challenged answers a challenge (section 22.2 and 22.3) with the same request,
 // a new transaction and the next sequence number.
 func (x *exchange) challenged(res *sip.Response) {
+	x.asking = res
 	x.ua.auth.challenged(&x.auth, x.tx.Request, res, func(err error) {
+		if x.asking == nil {
+			return // given up meanwhile
+		}
+		x.asking = nil
 		if err != nil {
 			x.handler(nil, err)
 			return
@@ -152,6 +158,18 @@ func (x *exchange) challenged(res *sip.Response) {
 		message.CSeq(req, seq)
 		x.send(req)
 	})
+}
+
+// giveUp ends the wait for Config.CredentialsFor, which may be a person: the
+// challenge is the answer then. It reports whether there was such a wait.
+func (x *exchange) giveUp() bool {
+	res := x.asking
+	if res == nil {
+		return false
+	}
+	x.asking = nil
+	x.handler(res, nil)
+	return true
 }
 
 // rejected makes the error of a final response that is not a 2xx.

@@ -268,7 +268,7 @@ func checkLifetime(d, usual time.Duration) (time.Duration, error) {
 	case d == 0:
 		return usual, nil
 	case d < time.Second || d > maxExpires:
-		return 0, fmt.Errorf("Expires %v is out of range: from one second to %v", d, maxExpires)
+		return 0, fmt.Errorf("the option Expires %v is out of range: from one second to %v", d, maxExpires)
 	}
 	return d.Truncate(time.Second), nil
 }

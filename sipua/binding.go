@@ -151,9 +151,13 @@ type attempt struct {
 	b      *binding
 	act    act
 	done   func(error)
-	target *sip.Uri // of a redirection
-	briefs int      // 423 answers, so that a registrar that raises its minimum each time does not keep us for ever
-	hops   []string // redirections, for the same reason
+	briefs int // 423 answers, so that a registrar that raises its minimum each time does not keep us for ever
+	// Redirections: where the request goes now, what other addresses there are, and
+	// all of them, for the same reason.
+	target *sip.Uri
+	others []*sip.Uri
+	hops   []string
+	moved  bool // by 301
 }
 
 const (
@@ -188,6 +192,7 @@ func (a *attempt) answered(res *sip.Response, err error) {
 	case res.StatusCode < 300:
 		a.succeeded(res)
 	case res.StatusCode < 400 && a.redirected(res):
+	case res.StatusCode >= 400 && a.elsewhere():
 	case res.StatusCode == sip.StatusIntervalToBrief && a.longer(res):
 	case res.StatusCode == statusFirstHopLacksOutbound && !b.link.ua.registration.noOutbound:
 		b.link.ua.registration.noOutbound = true // RFC 5626 section 11.1.1: once more without
@@ -212,8 +217,10 @@ func (a *attempt) longer(res *sip.Response) bool {
 	return true
 }
 
-// redirected follows a 3xx (section 8.1.3.4) to the first new address in it.
+// redirected follows a 3xx (section 8.1.3.4) to the new addresses in it, one after
+// the other.
 func (a *attempt) redirected(res *sip.Response) bool {
+	var targets []*sip.Uri
 	for _, h := range res.GetHeaders("Contact") {
 		c, ok := h.(*sip.ContactHeader)
 		if !ok || c.Address.Wildcard || c.Address.Scheme != "sip" && c.Address.Scheme != "sips" || len(a.hops) >= maxHops {
@@ -228,14 +235,21 @@ func (a *attempt) redirected(res *sip.Response) bool {
 			continue
 		}
 		a.hops = append(a.hops, uri.String())
-		a.target = uri
-		if res.StatusCode == sip.StatusMovedPermanently {
-			a.b.home = uri
-		}
-		a.send()
-		return true
+		targets = append(targets, uri)
 	}
-	return false
+	a.others = append(targets, a.others...)
+	a.moved = res.StatusCode == sip.StatusMovedPermanently
+	return a.elsewhere()
+}
+
+// elsewhere goes to the next address of a redirection.
+func (a *attempt) elsewhere() bool {
+	if len(a.others) == 0 {
+		return false
+	}
+	a.target, a.others = a.others[0], a.others[1:]
+	a.send()
+	return true
 }
 
 func (a *attempt) succeeded(res *sip.Response) {
@@ -250,6 +264,9 @@ func (a *attempt) succeeded(res *sip.Response) {
 		return
 	}
 	granted := b.learn(res)
+	if a.moved {
+		b.home = a.target // where 301 has sent us for good
+	}
 	if granted <= 0 {
 		err := &Error{Code: CodeProtocol, Status: res.StatusCode, Reason: "the registrar accepted the registration but granted no time"}
 		b.expiry.stop()

@@ -131,7 +131,7 @@ func (c *Call) request(method sip.RequestMethod, apply func(*sip.Request), done 
 		return
 	}
 	d := c.dialog
-	x := c.ua.request(func() *sip.Request {
+	x := c.ua.requestOver(c.link, func() *sip.Request {
 		if d.State == dialog.Terminated {
 			done(&Error{Code: CodeCanceled, Reason: "the call is over"})
 			return nil

@@ -40,7 +40,7 @@ func (ua *UserAgent) Options(ctx context.Context, target string) (Capabilities, 
 	}
 	answer := make(chan *sip.Response, 1)
 	err = ua.do(ctx, op, func(done func(error)) {
-		ua.request(func() *sip.Request {
+		x := ua.request(func() *sip.Request {
 			req := ua.newRequest(sip.OPTIONS, uri)
 			req.AppendHeader(&sip.ContactHeader{Address: ua.contact(uri.Scheme)})
 			req.AppendHeader(sip.NewHeader("Accept", "application/sdp")) // section 11.1
@@ -53,6 +53,7 @@ func (ua *UserAgent) Options(ctx context.Context, target string) (Capabilities, 
 			}
 			accepted(done)(res, err)
 		})
+		x.retry = true
 	})
 	if err != nil {
 		return Capabilities{}, err

@@ -48,29 +48,31 @@ func (b *binding) build(a act, target *sip.Uri) *sip.Request {
 	return req
 }
 
+// contact is written by hand: sipgo would put quotes around some values that have
+// them already.
 func (b *binding) contact(seconds string) sip.Header {
 	ua := b.link.ua
-	h := &sip.ContactHeader{Address: ua.ownContact(ua.aor.Scheme)}
+	uri := ua.ownContact(ua.aor.Scheme)
 	if p := ua.registration.push; p != nil { // RFC 8599 section 4.1: parameters of the URI
-		h.Address.UriParams.Add("pn-provider", escapeParam(p.Provider))
+		uri.UriParams.Add("pn-provider", escapeParam(p.Provider))
 		if p.Param != "" {
-			h.Address.UriParams.Add("pn-param", escapeParam(p.Param))
+			uri.UriParams.Add("pn-param", escapeParam(p.Param))
 		}
-		h.Address.UriParams.Add("pn-prid", escapeParam(p.PRID))
+		uri.UriParams.Add("pn-prid", escapeParam(p.PRID))
 	}
-	h.Params.Add("+sip.instance", `"<`+ua.cfg.InstanceID+`>"`) // RFC 5626 section 4.1
+	value := "<" + uri.String() + `>;+sip.instance="<` + ua.cfg.InstanceID + `>"` // RFC 5626 section 4.1
 	if !ua.registration.noOutbound {
-		h.Params.Add("reg-id", strconv.Itoa(b.link.number)) // RFC 5626 section 4.2
+		value += ";reg-id=" + strconv.Itoa(b.link.number) // RFC 5626 section 4.2
 	}
 	for _, p := range ua.cfg.ContactParams {
-		value := p.Value
-		if value != "" && !isToken(value) {
-			value = `"` + message.Quote(value) + `"`
+		value += ";" + p.Name
+		if isToken(p.Value) {
+			value += "=" + p.Value
+		} else if p.Value != "" {
+			value += `="` + message.Quote(p.Value) + `"`
 		}
-		h.Params.Add(p.Name, value)
 	}
-	h.Params.Add("expires", seconds)
-	return h
+	return sip.NewHeader("Contact", value+";expires="+seconds)
 }
 
 // escapeParam escapes what may not stand in a URI parameter (section 25.1:

@@ -279,8 +279,10 @@ func TestContactParams(t *testing.T) {
 		return func(c *sipua.Config) { c.ContactParams = list }
 	}
 	play(t, func(w *world) {
-		req := w.register()
-		contact := value(req, "Contact")
+		w.register()
+		// As it was on the wire: sipgo's parameters do not come back as they were.
+		_, contact, _ := strings.Cut(w.Ladder().Entries()[1].Text, "\r\nContact: ")
+		contact, _, _ = strings.Cut(contact, "\r\n")
 		_, behind, _ := strings.Cut(contact, ">")
 		for _, want := range []string{";q=0.5", ";audio;", `;+g.oma="<urn:a;b>"`, `;description="a \"b\" \\ c"`} {
 			require.Contains(w, behind+";", want)

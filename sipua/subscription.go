@@ -51,6 +51,8 @@ type Subscription struct {
 	expiry     *timer
 	silence    *timer // Timer N
 	trouble    *Error // why the last refresh failed
+	known      any    // the state that the documents add up to
+	gap        gap    // what is missing in it
 }
 
 // SubscribeOptions shape a subscription.

@@ -12,8 +12,12 @@ import (
 	"github.com/sipwasm/sipwasm/sipua/internal/transaction"
 )
 
-// Notified: a notification came. Value is the body as a typed value where this
-// package knows the event package and the body is right, nil otherwise.
+// Notified: a notification came. Value is the state as a typed value where this
+// package knows the event package and the body is right, nil otherwise: a
+// MessageSummary, DialogInfo, Presence, ConferenceInfo or RegistrationInfo.
+// Documents that tell only what has changed are merged, so that it is the whole
+// state as far as it is known; when one is missing between, the subscription is
+// refreshed for a full one.
 // ContentType and Body are the other side's; Body may be empty. Subscription is
 // nil when nobody has subscribed (Config.UnsolicitedNotify).
 type Notified struct {
@@ -113,6 +117,7 @@ func (s *Subscription) receiveNotify(req *sip.Request, tx *transaction.Server) {
 	}
 	s.handle(in, &subscriptionEvent{})
 	ua.emit(notified)
+	s.fill()
 }
 
 // notification makes the event of a NOTIFY.
@@ -123,10 +128,56 @@ func (ua *UserAgent) notification(s *Subscription, event string, req *sip.Reques
 		if err != nil {
 			ua.protocolError("a notification cannot be read: "+clean(err.Error(), 200), req.StartLine())
 		} else {
-			n.Value = value
+			n.Value = s.merged(value)
 		}
 	}
 	return n
+}
+
+// merged puts a document together with those before it. s is nil for a
+// notification that nobody has subscribed to.
+func (s *Subscription) merged(value any) any {
+	if s == nil {
+		return value
+	}
+	switch v := value.(type) {
+	case DialogInfo:
+		return merge(s, v, v.State)
+	case ConferenceInfo:
+		return merge(s, v, v.State)
+	case RegistrationInfo:
+		return merge(s, v, v.State)
+	}
+	return value
+}
+
+func merge[T interface{ Merge(T) (T, DocumentUpdate) }](s *Subscription, document T, state DocumentState) T {
+	known, _ := s.known.(T)
+	merged, update := document.Merge(known)
+	switch {
+	case update == DocumentGap && s.gap == complete:
+		s.gap = noticed
+	case update == DocumentApplied && state != DocumentPartial:
+		s.gap = complete
+	}
+	s.known = merged
+	return merged
+}
+
+// gap is what is known to be missing between the documents of a subscription.
+type gap uint8
+
+const (
+	complete gap = iota
+	noticed      // the full state is to be asked for
+	asked        // it has been: once is enough until it comes
+)
+
+// fill asks for the full state when documents are missing.
+func (s *Subscription) fill() {
+	if s.gap == noticed && !s.busy && s.handle(onDue, &subscriptionEvent{done: func(error) {}}) {
+		s.gap = asked
+	}
 }
 
 // adjust takes the lifetime from a NOTIFY, which counts more than the 2xx

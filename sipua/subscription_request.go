@@ -218,6 +218,7 @@ func (s *Subscription) drop() {
 	s.generation++
 	s.dialog, s.notified, s.busy = nil, false, false
 	s.until, s.since = time.Time{}, time.Time{}
+	s.known, s.gap = nil, complete
 	s.identify()
 }
 

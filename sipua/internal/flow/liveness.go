@@ -53,7 +53,7 @@ type liveness struct {
 	quiet    time.Duration // after which a sign of life is asked for: a part of interval
 	last     time.Time     // when something arrived
 	asked    bool
-	owed     bool // a CRLF ping has been sent that no pong has answered
+	owed     time.Time // until when a CRLF is the pong to a ping of ours
 	stopPing func()
 	stopPong func()
 }
@@ -71,7 +71,7 @@ func (l *liveness) start() {
 func (l *liveness) stop() {
 	l.stopPing()
 	l.stopPong()
-	l.asked, l.owed = false, false
+	l.asked, l.owed = false, time.Time{}
 }
 
 // now is the time of the wall: the other clock may stand still while the device
@@ -127,7 +127,7 @@ func (l *liveness) ping() {
 	server := &l.f.servers[l.f.current]
 	method := l.f.cfg.Liveness.Method
 	if method == CRLF || method == Auto && server.pings != answers {
-		l.owed = true
+		l.owed = now().Add(l.f.cfg.Liveness.Timeout)
 		_ = l.f.conn.Write([]byte("\r\n\r\n")) // a connection that does not take it gives no sign of life
 	}
 	if method == Ask || method == Auto && server.pings != pongs {
@@ -142,8 +142,8 @@ func (l *liveness) heard(data []byte) bool {
 	ping, pong := string(data) == "\r\n\r\n", string(data) == "\r\n"
 	server := &l.f.servers[l.f.current]
 	switch {
-	case pong && l.owed: // perhaps behind something else
-		server.pings, l.owed = pongs, false
+	case pong && now().Before(l.owed): // perhaps behind something else
+		server.pings, l.owed = pongs, time.Time{}
 	case l.asked && server.pings == unknown && strings.HasPrefix(string(data[:min(len(data), 8)]), "SIP/2.0 "):
 		server.pings = answers // unless a pong follows
 	}

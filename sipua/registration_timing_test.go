@@ -166,6 +166,20 @@ func TestFinalStatuses(t *testing.T) {
 	})
 }
 
+// Who registers before the next attempt takes its place: there is no second one.
+func TestRegisterTakesThePlaceOfAnAttempt(t *testing.T) {
+	play(t, func(w *world) {
+		req, done := w.registering()
+		w.Respond(req, 500, "Not now")
+		require.Error(w, done())
+		req, done = w.registering()
+		time.Sleep(20 * time.Second) // the attempt would have come
+		w.Respond(req, 200, "OK", req.Contact())
+		require.NoError(w, done())
+		w.ExpectNothing(w.T, 4*time.Minute)
+	})
+}
+
 // A refresh that fails for now is tried again in time: the binding is kept as long
 // as it was granted.
 func TestRefreshIsRetriedInTime(t *testing.T) {

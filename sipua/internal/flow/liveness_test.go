@@ -415,4 +415,12 @@ func TestNextConnectionIsAskedAnew(t *testing.T) {
 		time.Sleep(11 * time.Second)
 		require.Equal(b, 2, b.count("lost"), "the silence counts")
 	}, alive(Auto))
+	stage(t, []string{urlA}, func(b *bed) {
+		b.connect()
+		b.do(b.Flow.Online)
+		b.current().drop(errDropped)
+		time.Sleep(3 * time.Second)
+		b.do(b.Flow.Online)
+		require.Equal(b, []string{ping, "OPTIONS"}, b.current().wrote())
+	}, alive(Auto))
 }

@@ -98,7 +98,7 @@ func registers(s *sipuatest.Server) (n int) {
 func serve(t *testing.T, scenario func(c *cluster), change ...func(*sipua.Config)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		o := sipuatest.Options{InMemory: true, Accounts: map[string]string{"1001": "secret", "1002": ""}}
+		o := sipuatest.Options{InMemory: true, Accounts: map[string]string{"1001": "secret", "1002": "", "1003": ""}}
 		c := &cluster{a: sipuatest.NewServer(o), b: sipuatest.NewServer(o), world: &world{T: t, media: &sipuatest.Factory{}}}
 		defer c.a.Close()
 		defer c.b.Close()
@@ -139,11 +139,12 @@ func (c *cluster) phone(s *sipuatest.Server, user string, answer bool) *sipua.Us
 			_ = e.Call.Accept(context.Background(), sipua.AcceptOptions{})
 		}
 	})
+	c.Cleanup(func() { _ = ua.Close() })
 	require.NoError(c, ua.Register(c.Context()))
 	return ua
 }
 
-// busy is a call to a phone at the server in use.
+// talk is a call to a phone at the server in use.
 func (c *cluster) talk(s *sipuatest.Server) (call *sipua.Call, end func()) {
 	c.Helper()
 	other := c.phone(s, "1002", true)

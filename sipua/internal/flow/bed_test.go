@@ -32,6 +32,8 @@ type bed struct {
 	conns []*fakeConn
 	// dialed decides about a dial; nil lets it succeed.
 	dialed func(ctx context.Context, url string) error
+	// stubborn dials do not look at their context.
+	stubborn bool
 	// heard is what a new connection does with what is written to it; nil: nothing.
 	heard func(c *fakeConn, data string)
 }
@@ -191,14 +193,14 @@ func (b *bed) connect() {
 func (b *bed) open(ctx context.Context, url string) (Conn, error) {
 	b.mu.Lock()
 	b.dials = append(b.dials, short(url))
-	dialed, heard := b.dialed, b.heard
+	dialed, heard, stubborn := b.dialed, b.heard, b.stubborn
 	b.mu.Unlock()
 	if dialed != nil {
 		if err := dialed(ctx, url); err != nil {
 			return nil, err
 		}
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil && !stubborn {
 		return nil, err
 	}
 	c := &fakeConn{url: url, in: make(chan string, 1000), end: make(chan struct{}), heard: heard}

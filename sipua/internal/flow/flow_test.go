@@ -175,6 +175,7 @@ func TestReturn(t *testing.T) {
 	// what was dialled before is closed.
 	stage(t, []string{urlA, urlB}, func(b *bed) {
 		onB(b)
+		b.stubborn = true
 		b.set(func(ctx context.Context, url string) error {
 			if url == urlA {
 				time.Sleep(2 * time.Second) // and comes in spite of its context
@@ -189,6 +190,51 @@ func TestReturn(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		require.Equal(b, []string{"up a"}, b.told())
 		require.Equal(b, "a", b.tried())
+	})
+	// It is lost and wanted no more: nothing is dialled, nor comes of what was.
+	for _, after := range []time.Duration{time.Minute, 2*time.Minute + time.Second} {
+		stage(t, []string{urlA, urlB}, func(b *bed) {
+			onB(b)
+			b.set(func(context.Context, string) error { time.Sleep(30 * time.Second); return nil })
+			b.stubborn = true
+			time.Sleep(after)
+			b.do(func() { b.wanted = false })
+			b.current().drop(errDropped)
+			b.tried()
+			time.Sleep(time.Hour)
+			require.Equal(b, []string{"lost b dropped"}, b.told())
+			require.Empty(b, b.tried())
+			require.Equal(b, Idle, b.Flow.State())
+		})
+	}
+	// A return that does not last costs B its connection: it is tried less often, until
+	// one has lasted.
+	stage(t, []string{urlA, urlB}, func(b *bed) {
+		onB(b)
+		b.set(nil)
+		returns := func(d time.Duration) (n int) {
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
+				synctest.Wait()
+				if b.Flow.State() == Up && b.Flow.URL() == urlA {
+					n++
+					b.current().drop(errDropped)
+				}
+			}
+			return n
+		}
+		require.LessOrEqual(b, returns(2*time.Hour), 7)
+		require.GreaterOrEqual(b, returns(10*time.Hour), 5, "it goes on")
+		for b.Flow.URL() != urlA {
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Minute)
+		b.set(only(urlB))
+		b.current().drop(errDropped)
+		time.Sleep(5 * time.Second)
+		require.Equal(b, urlB, b.Flow.URL())
+		b.set(nil)
+		time.Sleep(2*time.Minute + time.Second)
+		require.Equal(b, urlA, b.Flow.URL(), "as often as at first")
 	})
 	// Of three, B returns to A only; C to both.
 	stage(t, []string{urlA, urlB, urlC}, func(b *bed) {
@@ -326,6 +372,16 @@ func TestServerThatDropsAtOnceIsLeft(t *testing.T) {
 	})
 }
 
+// One that falls silent is not the first choice either.
+func TestSilentServerIsLeft(t *testing.T) {
+	stage(t, []string{urlA, urlB}, func(b *bed) {
+		b.connect()
+		time.Sleep(45 * time.Second)
+		require.Equal(b, urlB, b.Flow.URL())
+		require.Equal(b, Up, b.Flow.State())
+	}, alive(Auto))
+}
+
 // Attempts go on for ever, each later than the one before, up to the bound.
 func TestAttemptsGoOn(t *testing.T) {
 	stage(t, []string{urlA, urlB}, func(b *bed) {
@@ -393,12 +449,17 @@ func TestLeftConnection(t *testing.T) {
 		old := b.current()
 		old.in <- "one"
 		require.Contains(b, b.told(), `got "one"`)
-		b.do(func() { b.Flow.Fail(errDropped); old.in <- "late" })
+		b.do(func() {
+			old.in <- "late"
+			time.Sleep(time.Millisecond) // it has been read, and waits for us
+			b.Flow.Fail(errDropped)
+		})
 		time.Sleep(2 * time.Second)
 		require.Equal(b, []string{"lost a dropped", "waiting 1", "up a"}, b.told())
 		require.Equal(b, Up, b.Flow.State())
 	})
 	stage(t, []string{urlA}, func(b *bed) {
+		b.stubborn = true
 		b.set(func(context.Context, string) error { time.Sleep(time.Second); return nil })
 		b.do(func() { b.Flow.Connect(func(err error) { b.note("then %v", err) }) })
 		b.do(func() { b.Flow.Close(errDropped) })
@@ -407,7 +468,8 @@ func TestLeftConnection(t *testing.T) {
 		b.told()
 		time.Sleep(10 * time.Second)
 		require.Empty(b, b.told())
-		require.False(b, b.current().over())
+		require.False(b, b.conns[0].over())
+		require.True(b, b.conns[1].over(), "the late one")
 	})
 	stage(t, []string{urlA}, func(b *bed) { // before the first connection
 		b.do(func() { require.Error(b, b.Flow.Write([]byte("x"))) })

@@ -399,3 +399,28 @@ func TestSleepWhileAsked(t *testing.T) {
 		require.Equal(b, 1, b.count("wake"))
 	}, alive(Auto))
 }
+
+// What was asked over one connection is over with it.
+func TestNextConnectionIsAskedAnew(t *testing.T) {
+	stage(t, []string{urlA}, func(b *bed) {
+		b.connect()
+		b.do(b.Flow.Online)
+		b.current().drop(errDropped)
+		time.Sleep(3 * time.Second)
+		require.Equal(b, Up, b.Flow.State())
+		b.current().in <- pong // not to a ping on this one
+		synctest.Wait()
+		b.do(b.Flow.Online)
+		require.Equal(b, []string{ping, "OPTIONS"}, b.current().wrote())
+		time.Sleep(11 * time.Second)
+		require.Equal(b, 2, b.count("lost"), "the silence counts")
+	}, alive(Auto))
+	stage(t, []string{urlA}, func(b *bed) {
+		b.connect()
+		b.do(b.Flow.Online)
+		b.current().drop(errDropped)
+		time.Sleep(3 * time.Second)
+		b.do(b.Flow.Online)
+		require.Equal(b, []string{ping, "OPTIONS"}, b.current().wrote())
+	}, alive(Auto))
+}

@@ -271,6 +271,7 @@ func (a *attempt) succeeded(res *sip.Response) {
 		err := &Error{Code: CodeProtocol, Status: res.StatusCode, Reason: "the registrar accepted the registration but granted no time"}
 		b.expiry.stop()
 		b.held = false
+		b.forget()
 		a.failed(err)
 		ua.registration.unregistered(err)
 		return

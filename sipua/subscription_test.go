@@ -110,7 +110,7 @@ func (k *watch) over() sipua.SubscriptionEnded {
 func (w *world) told() []string {
 	synctest.Wait()
 	var all []string
-	for _, e := range w.events {
+	for _, e := range w.recorded() {
 		switch e := e.(type) {
 		case sipua.Connected, sipua.Disconnected, sipua.Registered, sipua.Unregistered:
 		case sipua.SubscriptionChanged:

@@ -444,8 +444,12 @@ func TestSubscriptionCloseAtEachStage(t *testing.T) {
 			k.notify("pending", "")
 			return k
 		},
-		"active":  func(w *world) *watch { return w.watching() },
-		"waiting": func(w *world) *watch { k := w.watching(); k.notify("terminated;reason=probation;retry-after=99", ""); return k },
+		"active": func(w *world) *watch { return w.watching() },
+		"waiting": func(w *world) *watch {
+			k := w.watching()
+			k.notify("terminated;reason=probation;retry-after=99", "")
+			return k
+		},
 		"ending": func(w *world) *watch {
 			k := w.watching()
 			begin(func() error { return k.s.Unsubscribe(w.Context()) })

@@ -196,7 +196,7 @@ func (a *attempt) answered(res *sip.Response, err error) {
 	case res.StatusCode == statusFirstHopLacksOutbound && !b.link.ua.registration.noOutbound:
 		b.link.ua.registration.noOutbound = true // RFC 5626 section 11.1.1: once more without
 		a.send()
-	case res.StatusCode >= 400 && a.elsewhere():
+	case res.StatusCode >= 400 && res.StatusCode < 600 && a.elsewhere(): // 6xx holds everywhere (section 21.6)
 	default:
 		a.failed(rejected(res))
 	}

@@ -173,6 +173,7 @@ func (c *Call) inviteResponse(status int, reason string) *sip.Response {
 	if status < 300 {
 		res.AppendHeader(c.contactHeader())
 		res.AppendHeader(c.ua.allowed())
+		c.ua.allowEvents(res)
 		c.ua.recvInfo(res)
 	}
 	return res

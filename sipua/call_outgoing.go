@@ -133,6 +133,7 @@ func (c *Call) sendInvite(e *callEvent) {
 		message.CSeq(req, 1)
 		req.AppendHeader(c.contactHeader())
 		req.AppendHeader(ua.allowed())
+		ua.allowEvents(req)
 		ua.recvInfo(req)
 		for _, h := range c.outgoing.headers {
 			req.AppendHeader(sip.NewHeader(h.Name, h.Value))

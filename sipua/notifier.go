@@ -319,8 +319,8 @@ func (n *Notifier) end(reason string, err *Error) {
 	n.ua.emit(e)
 }
 
-// allowEvents appends the packages that we serve (RFC 6665 section 8.2.2), where
-// there are any.
+// allowEvents appends the packages that we serve, where there are any, to what
+// may begin a dialog (RFC 6665 section 4.4.4).
 func (ua *UserAgent) allowEvents(msg interface{ AppendHeader(sip.Header) }) {
 	if len(ua.cfg.EventPackages) > 0 {
 		msg.AppendHeader(sip.NewHeader("Allow-Events", strings.Join(ua.cfg.EventPackages, ", ")))

@@ -244,7 +244,7 @@ func (n *Notifier) answered(q *notification, res *sip.Response, err error) {
 		err = rejected(res)
 	}
 	if q.done != nil {
-		q.done(err)
+		defer q.done(err) // once the state says what the answer means
 	}
 	switch {
 	case err == nil:

@@ -91,6 +91,7 @@ func (c *Call) reinvite(w *wish, sdp string) {
 		req := c.dialog.Request(sip.INVITE)
 		req.AppendHeader(c.contactHeader())
 		req.AppendHeader(c.ua.allowed())
+		c.ua.recvInfo(req)
 		setSDP(req, sdp)
 		return req
 	}, func(res *sip.Response, err error) {
@@ -265,6 +266,7 @@ func (c *Call) answerReinvite(tx *transaction.Server, remote, local string) {
 	res := c.ua.response(tx.Request, sip.StatusOK, "OK", c.dialog.ID.LocalTag)
 	res.AppendHeader(c.contactHeader())
 	res.AppendHeader(c.ua.allowed())
+	c.ua.recvInfo(res)
 	setSDP(res, local)
 	_ = c.exchange.Do(offer.AnswerOut) // refused, and rightly, when the offer is ours
 	c.await(tx, res)

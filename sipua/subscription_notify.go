@@ -100,6 +100,9 @@ func (s *Subscription) receiveNotify(req *sip.Request, tx *transaction.Server) {
 		ua.respond(tx, sip.StatusInternalServerError, "CSeq Out of Order") // RFC 3261 section 12.2.2
 		return
 	}
+	if !s.notified {
+		d.Reroute(req)
+	}
 	d.Refresh(req)
 	s.dialog, s.notified = d, true
 	ua.respond(tx, sip.StatusOK, "OK", ua.dialogContact(s.target.Scheme)) // RFC 3261 section 12.1.1

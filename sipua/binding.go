@@ -192,11 +192,11 @@ func (a *attempt) answered(res *sip.Response, err error) {
 	case res.StatusCode < 300:
 		a.succeeded(res)
 	case res.StatusCode < 400 && a.redirected(res):
-	case res.StatusCode >= 400 && a.elsewhere():
 	case res.StatusCode == sip.StatusIntervalToBrief && a.longer(res):
 	case res.StatusCode == statusFirstHopLacksOutbound && !b.link.ua.registration.noOutbound:
 		b.link.ua.registration.noOutbound = true // RFC 5626 section 11.1.1: once more without
 		a.send()
+	case res.StatusCode >= 400 && a.elsewhere():
 	default:
 		a.failed(rejected(res))
 	}
@@ -271,6 +271,7 @@ func (a *attempt) succeeded(res *sip.Response) {
 		err := &Error{Code: CodeProtocol, Status: res.StatusCode, Reason: "the registrar accepted the registration but granted no time"}
 		b.expiry.stop()
 		b.held = false
+		b.forget()
 		a.failed(err)
 		ua.registration.unregistered(err)
 		return

@@ -22,7 +22,7 @@ func (w *world) grammar() {
 	synctest.Wait()
 	up, held := map[int]bool{}, map[int]bool{}
 	registered := false
-	for i, e := range w.events {
+	for i, e := range w.recorded() {
 		at := fmt.Sprintf("event %d of %v", i, w.story())
 		switch e := e.(type) {
 		case sipua.Connected:

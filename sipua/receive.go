@@ -18,7 +18,7 @@ import (
 // SUBSCRIBE comes besides where the configuration names packages: see allowed.
 const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO"
 
-// allowed is the Allow header of responses.
+// allowed is our Allow header.
 func (ua *UserAgent) allowed() sip.Header {
 	if len(ua.cfg.EventPackages) > 0 {
 		return sip.NewHeader("Allow", allow+", SUBSCRIBE")

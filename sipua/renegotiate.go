@@ -90,7 +90,7 @@ func (c *Call) reinvite(w *wish, sdp string) {
 	x = c.ua.requestOver(c.link, func() *sip.Request {
 		req := c.dialog.Request(sip.INVITE)
 		req.AppendHeader(c.contactHeader())
-		req.AppendHeader(sip.NewHeader("Allow", allow))
+		req.AppendHeader(c.ua.allowed())
 		setSDP(req, sdp)
 		return req
 	}, func(res *sip.Response, err error) {
@@ -264,7 +264,7 @@ func (c *Call) reinvited(req *sip.Request, tx *transaction.Server) {
 func (c *Call) answerReinvite(tx *transaction.Server, remote, local string) {
 	res := c.ua.response(tx.Request, sip.StatusOK, "OK", c.dialog.ID.LocalTag)
 	res.AppendHeader(c.contactHeader())
-	res.AppendHeader(sip.NewHeader("Allow", allow))
+	res.AppendHeader(c.ua.allowed())
 	setSDP(res, local)
 	_ = c.exchange.Do(offer.AnswerOut) // refused, and rightly, when the offer is ours
 	c.await(tx, res)

@@ -79,7 +79,7 @@ func TestSoakInBubble(t *testing.T) {
 			req := w.ExpectRequest(w.T, "REGISTER")
 			w.Respond(req, 200, "OK", req.Contact())
 			synctest.Wait()
-			require.IsType(w, sipua.Registered{}, w.events[len(w.events)-1], "round %d", i)
+			require.IsType(w, sipua.Registered{}, w.recorded()[len(w.recorded())-1], "round %d", i)
 			time.Sleep(time.Duration(i%20) * time.Second)
 			w.forget()
 		}

@@ -23,8 +23,9 @@ func (s *Subscription) send(expires time.Duration, done func(error)) {
 	s.due.stop()
 	s.busy, s.lost = true, false
 	generation := s.generation
-	inside := s.dialog != nil
+	inside := false
 	x := s.ua.request(func() *sip.Request {
+		inside = s.dialog != nil
 		switch {
 		case generation != s.generation:
 			return nil
@@ -47,6 +48,7 @@ func (s *Subscription) send(expires time.Duration, done func(error)) {
 		s.listen()
 		return s.nextSeq(), true
 	}
+	x.retry = true // over another flow, if there is one; otherwise rest has made a new generation
 	s.request = x
 }
 

@@ -174,8 +174,8 @@ func (ua *UserAgent) publishCalls() {
 	ua.callList.Store(&list)
 }
 
-// Shutdown ends every call, subscription and publication, unregisters and closes. Nothing is left at the
-// server when it returns nil. When ctx ends first the rest is dropped as by
+// Shutdown ends every call, subscription and publication, unregisters and
+// closes. Nothing is left at the server when it returns nil. When ctx ends first the rest is dropped as by
 // Close, and the error says so.
 func (ua *UserAgent) Shutdown(ctx context.Context) error {
 	var wg sync.WaitGroup
@@ -183,12 +183,12 @@ func (ua *UserAgent) Shutdown(ctx context.Context) error {
 		wg.Go(func() { _ = c.Hangup(ctx) }) // a call that is over already is no failure
 	}
 	wg.Wait()
-	ua.endSubscriptions(ctx)
+	left := ua.endSubscriptions(ctx)
 	err := ua.Unregister(ctx)
 	if errors.Is(err, ErrClosed) {
 		err = nil
 	}
-	return errors.Join(err, ua.Close())
+	return errors.Join(left, err, ua.Close())
 }
 
 // Close drops everything at once: calls end (the other side is sent what ends

@@ -7,7 +7,7 @@ export type { ErrorCode, SipErrorDetails } from "./errors.js";
 export type {
   CallEvents, CallState, Direction, EndedEvent, Identity, Party, TraceMessage, UserAgentEvents,
 } from "./events.js";
-export type { Host } from "./host.js";
+export type { Host, NetworkEvents } from "./host.js";
 export { load } from "./load.js";
 export type { LoadOptions, WasmSource } from "./load.js";
 export { UserAgent } from "./user_agent.js";

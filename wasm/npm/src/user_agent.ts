@@ -4,6 +4,7 @@ import type { Challenge, Credentials } from "./credentials.js";
 import { Emitter, report } from "./emitter.js";
 import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
 import type { Identity, TraceMessage, UserAgentEvents } from "./events.js";
+import { completeHost } from "./host.js";
 import { loadPort, type LoadOptions } from "./load.js";
 import { checkOptions } from "./options.js";
 import type { Port, Target } from "./port.js";
@@ -60,7 +61,8 @@ export class UserAgent {
       try {
         const { instanceId } = await port.call<{ instanceId: string }>("create", ua.#handle, rest);
         ua.#instanceId = instanceId;
-        if (network) ua.#unwatch = watchNetwork(globalThis, (online) => { ua.#act("network", undefined, { online }).catch(report); });
+        const { window } = completeHost(host ?? {});
+        if (network && window) ua.#unwatch = watchNetwork(window, (online) => { ua.#act("network", undefined, { online }).catch(report); });
       } catch (error) {
         port.detach(ua.#handle);
         throw error;

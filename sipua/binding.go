@@ -137,7 +137,7 @@ func (b *binding) fetch(done func(error)) {
 		}
 	})
 	x.next = b.next
-	x.retry = true
+	x.retry = briefly
 }
 
 func (b *binding) next(*sip.Request) (uint32, bool) { b.seq++; return b.seq, true }

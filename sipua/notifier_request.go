@@ -227,7 +227,7 @@ func (n *Notifier) next() {
 		}
 	})
 	x.next = inDialog(n.dialog)
-	x.retry = true // a state told twice is the same state
+	x.retry = briefly // a state told twice is the same state
 }
 
 // answered takes the answer to the first NOTIFY of the queue.

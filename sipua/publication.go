@@ -235,7 +235,7 @@ func (p *Publication) send(state publicationState, contentType string, body []by
 			p.answered(contentType, body, briefs, res, err, done)
 		})
 	x.next = func(*sip.Request) (uint32, bool) { p.seq++; return p.seq, true }
-	x.retry = true // one that has arrived made the tag old, and is followed by a 412
+	x.retry = briefly // one that has arrived made the tag old, and is followed by a 412
 }
 
 func (p *Publication) build(expires time.Duration, contentType string, body []byte) *sip.Request {

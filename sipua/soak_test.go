@@ -83,7 +83,7 @@ func TestSoakInBubble(t *testing.T) {
 			time.Sleep(time.Duration(i%20) * time.Second)
 			w.forget()
 		}
-		require.LessOrEqual(w, runtime.NumGoroutine(), goroutines)
+		require.LessOrEqual(w, runtime.NumGoroutine(), goroutines+3) // some of the runtime come and go
 		require.Less(w, heap()-before, int64(grown))
 		w.register()
 	}, keepAlive)

@@ -48,7 +48,7 @@ func (s *Subscription) send(expires time.Duration, done func(error)) {
 		s.listen()
 		return s.nextSeq(), true
 	}
-	x.retry = true // over another flow, if there is one; otherwise rest has made a new generation
+	x.retry = briefly // over another flow, if there is one; otherwise rest has made a new generation
 	s.request = x
 }
 

@@ -112,7 +112,7 @@ func (w *world) told() []string {
 	var all []string
 	for _, e := range w.recorded() {
 		switch e := e.(type) {
-		case sipua.Connected, sipua.Disconnected, sipua.Registered, sipua.Unregistered:
+		case sipua.Connected, sipua.Disconnected, sipua.Reconnecting, sipua.Registered, sipua.Unregistered:
 		case sipua.SubscriptionChanged:
 			all = append(all, fmt.Sprint(e.State, " ", e.Expires.Round(time.Second)))
 		case sipua.Notified:

@@ -149,17 +149,19 @@ func (b *bed) note(format string, a ...any) { b.log = append(b.log, fmt.Sprintf(
 // told returns what was noted since the last call.
 func (b *bed) told() (log []string) {
 	synctest.Wait()
-	log, b.log = b.log, nil
+	b.do(func() { log, b.log = b.log, nil })
 	return log
 }
 
 func (b *bed) count(what string) (n int) {
 	synctest.Wait()
-	for _, line := range b.log {
-		if strings.HasPrefix(line, what) {
-			n++
+	b.do(func() {
+		for _, line := range b.log {
+			if strings.HasPrefix(line, what) {
+				n++
+			}
 		}
-	}
+	})
 	return n
 }
 
@@ -181,13 +183,32 @@ func (b *bed) current() *fakeConn {
 	return b.conns[len(b.conns)-1]
 }
 
+// state and url are for the goroutine of the test.
+func (b *bed) state() (s State) {
+	synctest.Wait()
+	b.do(func() { s = b.Flow.State() })
+	return s
+}
+
+func (b *bed) url() (url string) {
+	synctest.Wait()
+	b.do(func() { url = b.Flow.URL() })
+	return url
+}
+
+func (b *bed) opened() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.conns)
+}
+
 // connect brings the flow up.
 func (b *bed) connect() {
 	b.Helper()
 	var result error
 	b.do(func() { b.Flow.Connect(func(err error) { result = err }) })
 	require.NoError(b, result)
-	require.Equal(b, Up, b.Flow.State())
+	require.Equal(b, Up, b.state())
 }
 
 func (b *bed) open(ctx context.Context, url string) (Conn, error) {

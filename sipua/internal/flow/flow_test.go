@@ -65,7 +65,7 @@ func TestFlowTable(t *testing.T) {
 			require.Equal(b, "a", b.tried(), "anew")
 			b.set(nil)
 			time.Sleep(2900 * time.Millisecond) // the old attempt would have gone on
-			require.Equal(b, Dialing, b.Flow.State())
+			require.Equal(b, Dialing, b.state())
 			time.Sleep(200 * time.Millisecond)
 		}, outcome{Up, "b", []string{"up b", "then <nil>"}}},
 		"dialing offline": {Dialing, func(b *bed) { b.do(b.Flow.Offline) }, outcome{Dialing, "", nil}},
@@ -105,12 +105,12 @@ func TestFlowTable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			stage(t, []string{urlA, urlB}, func(b *bed) {
 				states[c.from](b)
-				require.Equal(b, c.from, b.Flow.State())
+				require.Equal(b, c.from, b.state())
 				b.tried()
 				b.told()
 				c.input(b)
 				synctest.Wait()
-				require.Equal(b, c.want, outcome{b.Flow.State(), b.tried(), b.told()})
+				require.Equal(b, c.want, outcome{b.state(), b.tried(), b.told()})
 			})
 		})
 	}
@@ -137,8 +137,8 @@ func TestReturn(t *testing.T) {
 		require.Equal(b, "a", b.tried(), "better ones alone")
 		require.Equal(b, []string{"lost b <nil>", "up a"}, b.told())
 		require.True(b, old.over())
-		require.Equal(b, Up, b.Flow.State())
-		require.Equal(b, urlA, b.Flow.URL())
+		require.Equal(b, Up, b.state())
+		require.Equal(b, urlA, b.url())
 		time.Sleep(time.Hour)
 		require.Empty(b, b.tried(), "there is none that is preferred to A")
 	})
@@ -195,8 +195,8 @@ func TestReturn(t *testing.T) {
 	for _, after := range []time.Duration{time.Minute, 2*time.Minute + time.Second} {
 		stage(t, []string{urlA, urlB}, func(b *bed) {
 			onB(b)
-			b.set(func(context.Context, string) error { time.Sleep(30 * time.Second); return nil })
 			b.stubborn = true
+			b.set(func(context.Context, string) error { time.Sleep(30 * time.Second); return nil })
 			time.Sleep(after)
 			b.do(func() { b.wanted = false })
 			b.current().drop(errDropped)
@@ -204,7 +204,7 @@ func TestReturn(t *testing.T) {
 			time.Sleep(time.Hour)
 			require.Equal(b, []string{"lost b dropped"}, b.told())
 			require.Empty(b, b.tried())
-			require.Equal(b, Idle, b.Flow.State())
+			require.Equal(b, Idle, b.state())
 		})
 	}
 	// A return that does not last costs B its connection: it is tried less often, until
@@ -215,7 +215,7 @@ func TestReturn(t *testing.T) {
 		returns := func(d time.Duration) (n int) {
 			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
 				synctest.Wait()
-				if b.Flow.State() == Up && b.Flow.URL() == urlA {
+				if b.state() == Up && b.url() == urlA {
 					n++
 					b.current().drop(errDropped)
 				}
@@ -224,17 +224,17 @@ func TestReturn(t *testing.T) {
 		}
 		require.LessOrEqual(b, returns(2*time.Hour), 7)
 		require.GreaterOrEqual(b, returns(10*time.Hour), 5, "it goes on")
-		for b.Flow.URL() != urlA {
+		for b.url() != urlA {
 			time.Sleep(time.Second)
 		}
 		time.Sleep(time.Minute)
 		b.set(only(urlB))
 		b.current().drop(errDropped)
 		time.Sleep(5 * time.Second)
-		require.Equal(b, urlB, b.Flow.URL())
+		require.Equal(b, urlB, b.url())
 		b.set(nil)
 		time.Sleep(2*time.Minute + time.Second)
-		require.Equal(b, urlA, b.Flow.URL(), "as often as at first")
+		require.Equal(b, urlA, b.url(), "as often as at first")
 	})
 	// Of three, B returns to A only; C to both.
 	stage(t, []string{urlA, urlB, urlC}, func(b *bed) {
@@ -244,7 +244,7 @@ func TestReturn(t *testing.T) {
 		b.set(only(urlB, urlC))
 		time.Sleep(2 * time.Minute)
 		require.Equal(b, "a b", b.tried())
-		require.Equal(b, urlB, b.Flow.URL())
+		require.Equal(b, urlB, b.url())
 		time.Sleep(2*time.Minute + time.Second)
 		require.Equal(b, "a", b.tried())
 	})
@@ -264,7 +264,7 @@ func TestReturnWhileSomethingBegins(t *testing.T) {
 		b.do(func() { b.busy = true })
 		time.Sleep(10 * time.Minute)
 		require.Empty(b, b.told(), "the flow stays where it is")
-		require.Equal(b, urlB, b.Flow.URL())
+		require.Equal(b, urlB, b.url())
 		b.do(func() { b.busy = false })
 		time.Sleep(3 * time.Minute)
 		require.Equal(b, []string{"lost b <nil>", "up a"}, b.told(), "and goes back later")
@@ -318,8 +318,8 @@ func TestAvoid(t *testing.T) {
 		time.Sleep(4 * time.Minute)
 		require.NotContains(b, b.tried(), "a")
 		time.Sleep(2 * time.Minute)
-		require.Equal(b, urlA, b.Flow.URL())
-		require.Equal(b, Up, b.Flow.State())
+		require.Equal(b, urlA, b.url())
+		require.Equal(b, Up, b.state())
 	})
 }
 
@@ -331,7 +331,7 @@ func TestServerThatDropsIsNotHammered(t *testing.T) {
 		opened := 0
 		for range 3600 {
 			synctest.Wait()
-			if b.Flow.State() == Up {
+			if b.state() == Up {
 				opened++
 				b.current().drop(errDropped)
 			}
@@ -362,13 +362,13 @@ func TestServerThatDropsAtOnceIsLeft(t *testing.T) {
 		b.do(func() { b.Flow.Connect(func(error) {}) })
 		for range 100 {
 			synctest.Wait()
-			if b.Flow.State() == Up && b.Flow.URL() == urlA {
+			if b.state() == Up && b.url() == urlA {
 				b.current().drop(errDropped)
 			}
 			time.Sleep(time.Second)
 		}
-		require.Equal(b, urlB, b.Flow.URL())
-		require.Equal(b, Up, b.Flow.State())
+		require.Equal(b, urlB, b.url())
+		require.Equal(b, Up, b.state())
 	})
 }
 
@@ -377,8 +377,8 @@ func TestSilentServerIsLeft(t *testing.T) {
 	stage(t, []string{urlA, urlB}, func(b *bed) {
 		b.connect()
 		time.Sleep(45 * time.Second)
-		require.Equal(b, urlB, b.Flow.URL())
-		require.Equal(b, Up, b.Flow.State())
+		require.Equal(b, urlB, b.url())
+		require.Equal(b, Up, b.state())
 	}, alive(Auto))
 }
 
@@ -400,7 +400,7 @@ func TestAttemptsGoOn(t *testing.T) {
 		}
 		b.set(nil)
 		time.Sleep(30 * time.Second)
-		require.Equal(b, Up, b.Flow.State())
+		require.Equal(b, Up, b.state())
 	})
 }
 
@@ -432,7 +432,7 @@ func TestOfflineEndsWithAConnection(t *testing.T) {
 		b.do(func() { b.Flow.Connect(func(error) {}); b.Flow.Offline() })
 		b.set(nil)
 		time.Sleep(31 * time.Second)
-		require.Equal(b, Up, b.Flow.State(), "the hint was wrong, or the network is back without a word")
+		require.Equal(b, Up, b.state(), "the hint was wrong, or the network is back without a word")
 		time.Sleep(time.Minute)
 		b.tried()
 		b.current().drop(errDropped)
@@ -456,7 +456,7 @@ func TestLeftConnection(t *testing.T) {
 		})
 		time.Sleep(2 * time.Second)
 		require.Equal(b, []string{"lost a dropped", "waiting 1", "up a"}, b.told())
-		require.Equal(b, Up, b.Flow.State())
+		require.Equal(b, Up, b.state())
 	})
 	stage(t, []string{urlA}, func(b *bed) {
 		b.stubborn = true
@@ -473,7 +473,7 @@ func TestLeftConnection(t *testing.T) {
 	})
 	stage(t, []string{urlA}, func(b *bed) { // before the first connection
 		b.do(func() { require.Error(b, b.Flow.Write([]byte("x"))) })
-		require.Empty(b, b.Flow.URL())
+		require.Empty(b, b.url())
 	})
 }
 
@@ -486,7 +486,7 @@ func TestSleepWhileWaiting(t *testing.T) {
 		b.tried()
 		b.sleeps(8 * time.Hour)
 		require.Equal(b, "a", b.tried())
-		require.Equal(b, Up, b.Flow.State())
+		require.Equal(b, Up, b.state())
 	})
 }
 
@@ -502,7 +502,7 @@ func TestCloseWhileOthersConnect(t *testing.T) {
 		b.do(func() { b.Flow.Close(errDropped) })
 		time.Sleep(time.Hour)
 		require.Equal(b, 1, told)
-		require.Equal(b, Idle, b.Flow.State(), "closed is closed")
+		require.Equal(b, Idle, b.state(), "closed is closed")
 	})
 	stage(t, []string{urlA}, func(b *bed) {
 		b.set(hangs)

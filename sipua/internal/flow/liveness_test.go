@@ -60,7 +60,7 @@ func TestLivenessTable(t *testing.T) {
 				c.input(b)
 				require.Equal(b, c.told, b.told())
 				require.Equal(b, c.wrote, conn.wrote())
-				require.Equal(b, c.state, b.Flow.State())
+				require.Equal(b, c.state, b.state())
 			}, alive(Auto))
 		})
 	}
@@ -305,7 +305,7 @@ func TestFlowTimer(t *testing.T) {
 	}, alive(Auto))
 	stage(t, []string{urlA}, func(b *bed) { // without a connection
 		b.do(func() { b.Flow.FlowTimer(10 * time.Second) })
-		require.Equal(b, Idle, b.Flow.State())
+		require.Equal(b, Idle, b.state())
 	}, alive(Auto))
 }
 
@@ -407,7 +407,7 @@ func TestNextConnectionIsAskedAnew(t *testing.T) {
 		b.do(b.Flow.Online)
 		b.current().drop(errDropped)
 		time.Sleep(3 * time.Second)
-		require.Equal(b, Up, b.Flow.State())
+		require.Equal(b, Up, b.state())
 		b.current().in <- pong // not to a ping on this one
 		synctest.Wait()
 		b.do(b.Flow.Online)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -46,7 +47,7 @@ func TestRandomWalk(t *testing.T) {
 						b.do(func() { b.Flow.Connect(func(error) { answered++ }) })
 					case 2, 3:
 						step = "drop"
-						if len(b.conns) > 0 {
+						if b.opened() > 0 {
 							b.current().drop(errDropped)
 						}
 					case 4:
@@ -87,6 +88,7 @@ func TestRandomWalk(t *testing.T) {
 					steps = append(steps, step)
 					time.Sleep(time.Duration(r.Int64N(int64(time.Minute))))
 					open := 0
+					synctest.Wait()
 					b.mu.Lock()
 					for _, c := range b.conns {
 						if !c.over() {
@@ -94,7 +96,7 @@ func TestRandomWalk(t *testing.T) {
 						}
 					}
 					b.mu.Unlock()
-					if up := b.Flow.State() == Up; up {
+					if up := b.state() == Up; up {
 						require.Equal(b, 1, open, "%v", steps)
 					} else {
 						require.Zero(b, open, "%v", steps)
@@ -109,8 +111,8 @@ func TestRandomWalk(t *testing.T) {
 					b.Flow.Connect(func(error) { answered++ })
 				})
 				time.Sleep(3 * time.Hour) // a return that was in vain is tried less often
-				require.Equal(b, Up, b.Flow.State(), "%v", steps)
-				require.Equal(b, urlA, b.Flow.URL(), "%v", steps)
+				require.Equal(b, Up, b.state(), "%v", steps)
+				require.Equal(b, urlA, b.url(), "%v", steps)
 				require.Equal(b, asked, answered, "each who waits is told, once")
 				up := ""
 				for _, line := range b.told() {

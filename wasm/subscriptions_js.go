@@ -81,17 +81,23 @@ func (p *port) publish(ctx context.Context, a *agent, args js.Value) (any, error
 	if err != nil {
 		return nil, err
 	}
+	return nil, p.keep(pub, int(number(args, "publication", 0)))
+}
+
+// keep gives a publication its handle. It may have ended before we knew of it.
+func (p *port) keep(pub *sipua.Publication, handle int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if end, over := p.early[pub]; over { // before we knew of it
-		delete(p.early, pub)
-		if end.Err == nil {
-			end.Err = &sipua.Error{Op: "publish", Code: sipua.CodeClosed, Reason: "the user agent was closed"}
-		}
-		return nil, end.Err
+	end, over := p.early[pub]
+	if !over {
+		p.addLocked(pub, handle)
+		return nil
 	}
-	p.addLocked(pub, int(number(args, "publication", 0)))
-	return nil, nil
+	delete(p.early, pub)
+	if end.Err == nil {
+		return &sipua.Error{Op: "publish", Code: sipua.CodeClosed, Reason: "the user agent was closed"}
+	}
+	return end.Err
 }
 
 func publicationOp(ctx context.Context, pub *sipua.Publication, op string, args js.Value) (any, error) {

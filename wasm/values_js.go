@@ -25,12 +25,13 @@ func eventValue(v any) any {
 		return object("entity", v.Entity, "open", v.Open(), "tuples", objects(v.Tuples, tupleValue), "notes", objects(v.Notes, noteValue),
 			"person", told(object("activities", texts(v.Person.Activities), "notes", objects(v.Person.Notes, noteValue)), "timestamp", v.Person.Timestamp))
 	case sipua.ConferenceInfo:
-		return object("entity", v.Entity, "version", v.Version, "state", string(v.State),
+		o := object("entity", v.Entity, "version", v.Version, "state", string(v.State),
 			"description", counted(told(object(), "state", string(v.Description.State), "displayText", v.Description.DisplayText,
 				"subject", v.Description.Subject), "maximumUserCount", v.Description.MaximumUserCount),
 			"status", counted(told(object(), "state", string(v.Status.State), "active", truth(v.Status.Active), "locked", truth(v.Status.Locked)),
 				"userCount", v.Status.UserCount),
 			"users", objects(v.Users, userValue))
+		return told(o, "usersState", string(v.UsersState))
 	case sipua.RegistrationInfo:
 		return object("version", v.Version, "state", string(v.State), "registrations", objects(v.Registrations, func(r sipua.RegistrationEntry) any {
 			return object("aor", r.AOR, "id", r.ID, "state", r.State, "contacts", objects(r.Contacts, contactValue))

@@ -128,6 +128,8 @@ export interface ConferenceInfo {
   };
   /** Section 5.5. `userCount` includes those that are not shown; `active`: it is going on; `locked`: nobody can join. */
   readonly status: { readonly state?: string; readonly userCount?: number; readonly active?: boolean; readonly locked?: boolean };
+  /** What the document says of the list of users as a whole, such as "full". */
+  readonly usersState?: string;
   readonly users: readonly ConferenceUser[];
 }
 

@@ -390,6 +390,23 @@ describe("the softphone", () => {
     assert.equal(await focused(), "number");
   });
 
+  test("signs of life have a place of their own in the ladder", async (t) => {
+    const tab = await open(t, demo);
+    await tab.connect();
+    const registration = ["> REGISTER", "< 401 Unauthorized", "> REGISTER", "< 200 OK"];
+    assert.deepEqual(await tab.filters(), ["All messages", "Registration 1"]);
+    await tab.page.evaluate(() => window.dispatchEvent(new Event("online"))); // the network may have changed: is the server there?
+    await tab.until(() => document.querySelectorAll("#ladder li[data-method=OPTIONS]").length >= 2);
+    assert.deepEqual(await tab.ladder(), registration);
+    await tab.shows("trace-count", "4");
+    assert.deepEqual(await tab.filters(), ["All but keep-alives", "Registration 1", "Keep-alives"]);
+    await tab.$("trace-filter").selectOption({ label: "Keep-alives" });
+    assert.deepEqual(await tab.ladder(), ["> OPTIONS", "< 200 OK"]);
+    await tab.shows("trace-count", "2 of 6");
+    await tab.click("trace-clear");
+    assert.deepEqual(await tab.filters(), ["All messages"]);
+  });
+
   test("the other devices of the account are listed, when there are any", async (t) => {
     const first = await open(t, demo, { query: "?user=1001" });
     await first.connect();

@@ -237,6 +237,7 @@ func (n *Notifier) answered(q *notification, res *sip.Response, err error) {
 	}
 	if flowFailed(err) && n.state != SubscriptionTerminated {
 		n.waits = true // it goes out again when the flow is back
+		n.ua.awaitsFlow()
 		return
 	}
 	n.queue = n.queue[1:]

@@ -316,6 +316,10 @@ func (p *Publication) wait(res *sip.Response, err error) {
 	if res != nil {
 		pause = max(pause, retryAfter(res))
 	}
+	if p.lost {
+		p.ua.awaitsFlow()
+		return
+	}
 	p.due = p.ua.after(pause, p.refresh)
 }
 

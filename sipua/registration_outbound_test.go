@@ -422,7 +422,7 @@ func TestThreeFlows(t *testing.T) {
 		require.Contains(w, value(three, "Contact"), ";reg-id=3;")
 		w.Of(three).Respond(three, 200, "OK", contactWith(three, ";reg-id=3;expires=600"), h("Require", "outbound"))
 		synctest.Wait()
-		require.Contains(w, w.events, sipua.Event(sipua.Connected{Flow: 3, Server: urlA}), "in any order with the second")
+		require.Contains(w, w.recorded(), sipua.Event(sipua.Connected{Flow: 3, Server: urlA}), "in any order with the second")
 		require.Equal(w, 3, count[sipua.Registered](w))
 	}, flows(3))
 	for _, n := range []int{-1, 5} {

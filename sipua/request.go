@@ -31,8 +31,9 @@ type exchange struct {
 	// retry: when the flow is lost before the answer came, the request waits this
 	// long for the next flow, is built anew and sent over it. It is for requests that
 	// do no harm when the other side has got them already.
-	retry time.Duration
-	limit *timer // of that wait
+	retry   time.Duration
+	retries int    // so far
+	limit   *timer // of that wait
 }
 
 const (
@@ -40,6 +41,9 @@ const (
 	briefly = transaction.Timeout
 	// patiently is for what is not to be left behind at the other side.
 	patiently = 5 * time.Minute
+	// maxRetries bounds how many flows a request may be lost with: it may be what
+	// makes servers close them.
+	maxRetries = 3
 )
 
 // request connects when needed, lets build make the request (whose Via may only
@@ -88,7 +92,8 @@ func (x *exchange) send(req *sip.Request) {
 
 func (x *exchange) receive(res *sip.Response, err error) {
 	switch {
-	case err != nil && x.retry > 0 && errors.Is(err, ErrConnectionLost) && !x.ua.closed:
+	case err != nil && x.retry > 0 && x.retries < maxRetries && errors.Is(err, ErrConnectionLost) && !x.ua.closed:
+		x.retries++
 		x.auth, x.tx = authenticator{}, nil
 		x.wait()
 	case err != nil:
@@ -107,6 +112,7 @@ func (x *exchange) wait() {
 		return
 	}
 	x.ua.unsent = append(x.ua.unsent, x)
+	x.ua.owner.post(x.ua.links[0].flow.Want) // nobody may have wanted it before; not inside its own callback
 	x.limit = x.ua.after(x.retry, func() {
 		x.ua.dropUnsent(x)
 		x.ua.links[0].flow.Rest()

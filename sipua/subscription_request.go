@@ -240,6 +240,7 @@ func (s *Subscription) rest(e *subscriptionEvent) {
 		s.identify()
 	}
 	s.settle(e.err)
+	s.ua.awaitsFlow()
 }
 
 // resume goes on after rest: a refresh with the new Contact, or a new dialog
@@ -308,6 +309,7 @@ func (s *Subscription) leave(e *subscriptionEvent) {
 		s.granted(e) // the SUBSCRIBE that Unsubscribe overtook
 	}
 	switch {
+	case s.busy && s.request != nil && s.request.giveUp(): // nobody waits for a password to leave
 	case s.busy || s.leaving:
 	case s.dialog == nil:
 		s.state = SubscriptionTerminated

@@ -249,6 +249,7 @@ func (n *Notifier) answered(q *notification, res *sip.Response, err error) {
 	}
 	switch {
 	case err == nil:
+		n.dialog.Refresh(res) // section 3.2: NOTIFY is a target refresh request (RFC 3261 section 12.2.1.2)
 	case res != nil && retryAfter(res) > 0 && !endsUsage(res.StatusCode): // only this one has failed
 	default:
 		failure := asError("notify", CodeInternal, err)

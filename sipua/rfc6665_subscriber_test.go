@@ -184,7 +184,7 @@ func TestSubscriptionRouteSet(t *testing.T) {
 		require.Equal(w, []string{"<sip:a.example.com;lr>", "<sip:b.example.com;lr>"}, values(req, "Route"))
 		require.Equal(w, "sip:moved@peer.invalid", req.Recipient.String())
 		w.Respond(req, 200, "OK", h("Contact", "<sip:again@peer.invalid>"), h("Expires", "600"))
-		k.notify("active;expires=600", "", h("Contact", "<sip:again@peer.invalid>"))
+		synctest.Wait() // section 3.1: SUBSCRIBE refreshes the target, by its 2xx as well
 		begin(func() error { return k.s.Unsubscribe(w.Context()) })
 		req = w.ExpectRequest(w.T, "SUBSCRIBE")
 		require.Equal(w, "sip:again@peer.invalid", req.Recipient.String())

@@ -123,6 +123,9 @@ func (s *Subscription) answered(inside bool, expires time.Duration, res *sip.Res
 	status := res.StatusCode
 	if status < 300 { // 202 is RFC 3265's
 		s.briefs = 0
+		if inside && s.dialog != nil && s.dialog.ID.RemoteTag == message.ToTag(res) {
+			s.dialog.Refresh(res) // section 3.1: SUBSCRIBE is a target refresh request (RFC 3261 section 12.2.1.2)
+		}
 		s.handle(onAccepted, e)
 		return
 	}

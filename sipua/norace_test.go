@@ -1,4 +1,4 @@
-//go:build !race
+//go:build !race && !js
 
 package sipua_test
 

@@ -1,5 +1,6 @@
 // The product as a page runs it: the facade, sipwasm.wasm and a WebSocket whose listener gets the text. What is measured
-// takes the INVITE from the listener, through JavaScript's side of the border, to the 482 that WebSocket.send gets.
+// takes the INVITE from the listener, through JavaScript's side of the border, to the 482 that WebSocket.send gets, and
+// then the ACK to the end of the transaction.
 // sipua/bench_test.go tells why that answer.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -67,7 +68,7 @@ function answer(n) {
 
 const responses = { ok_invite: variants("ok_invite"), ok_register: variants("ok_register") };
 
-/** One message of the kind, `n` counts them. The result may be a promise that lets the event loop go on. */
+/** One turn of the kind, `n` counts them. The result may be a promise that lets the event loop go on. */
 export default function handle(kind, n) {
   if (kind === "invite") answer(n);
   else socket.receive(responses[kind][n % VARIANTS]);

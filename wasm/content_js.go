@@ -7,17 +7,16 @@ import (
 	"github.com/sipwasm/sipwasm/sipua"
 )
 
-// readContent reads contentType and body. A body is text or bytes; what is
-// neither is refused, so that no "[object Object]" goes out.
+// readContent reads contentType and body. A body is text or bytes, of which the
+// facade makes an Uint8Array of its own; what is neither is refused, so that no
+// "[object Object]" goes out.
 func readContent(args js.Value, op string) (contentType string, body []byte, err error) {
 	contentType = text(args, "contentType")
 	switch v := args.Get("body"); {
 	case v.IsUndefined() || v.IsNull():
 	case v.Type() == js.TypeString:
 		body = []byte(v.String())
-	case js.Global().Get("ArrayBuffer").Call("isView", v).Bool():
-		// A view of our own class: CopyBytesToGo panics for one of another window.
-		v = js.Global().Get("Uint8Array").New(v.Get("buffer"), v.Get("byteOffset"), v.Get("byteLength"))
+	case v.InstanceOf(js.Global().Get("Uint8Array")): // CopyBytesToGo panics for anything else
 		body = make([]byte, v.Length())
 		js.CopyBytesToGo(body, v)
 	default:

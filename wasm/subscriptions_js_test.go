@@ -96,7 +96,7 @@ func TestPortSubscription(t *testing.T) {
 	require.Equal(t, "notify", receive(t, f.events, "the last NOTIFY").kind)
 	require.Equal(t, "terminated", text(f.expectEvent(sub, "changed"), "state"))
 	require.True(t, f.expectEvent(sub, "ended").Get("error").IsUndefined())
-	f.refused(f.begin("refresh", sub, nil), "invalid-state") // the handle is forgotten
+	f.refused(f.begin("unsubscribe", sub, nil), "invalid-state") // the handle is forgotten: Go itself would not mind
 }
 
 func TestPortSubscriptionEndsWithWhatItWasTold(t *testing.T) {
@@ -170,7 +170,7 @@ func TestPortNotifier(t *testing.T) {
 	f.do("reject", one, object("status", 403))
 	f.response(403)
 	require.Equal(t, `{"reason":""}`, json(f.expectEvent(one, "ended")))
-	f.refused(f.begin("accept", one, nil), "invalid-state")
+	f.refused(f.begin("terminate", one, object("reason", "noresource")), "invalid-state") // as above
 
 	_, two := f.subscribes(ws)
 	wait := f.begin("accept", two, object("expires", 120, "pending", true))
@@ -376,8 +376,14 @@ func TestPortInfoAndMessageInACall(t *testing.T) {
 
 func TestPortUnsolicitedNotify(t *testing.T) {
 	f := start(t)
-	ws := f.register(ua, "unsolicitedNotify", true)
-	deliver(ws, f.peer.NewRequest("NOTIFY", "sip:1001@example.com", h("Event", "message-summary"), h("Subscription-State", "active")),
+	ws := f.register(ua)
+	mwi := []sip.Header{h("Event", "message-summary"), h("Subscription-State", "active")}
+	deliver(ws, f.peer.NewRequest("NOTIFY", "sip:1001@example.com", mwi...), "", "")
+	f.response(481)
+
+	f = start(t)
+	ws = f.register(ua, "unsolicitedNotify", true)
+	deliver(ws, f.peer.NewRequest("NOTIFY", "sip:1001@example.com", mwi...),
 		"application/simple-message-summary", "Messages-Waiting: yes\r\nVoice-Message: 2/8 (1/0)\r\n")
 	f.response(200)
 	e := f.expectEvent(ua, "notify")

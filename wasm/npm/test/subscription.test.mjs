@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Notifier, Publication, SipError, Subscription } from "../dist/index.js";
 import { bob, Program, reports, settled } from "./fake.mjs";
 
@@ -358,4 +360,29 @@ test("after close nothing begins, and what Go ends is told", async () => {
     () => ua.subscribe("1002", { event: "presence" }).active, () => ua.publish({ event: "presence", ...state }),
     () => ua.message("1002", { body: "x" }), () => ua.options("1002"),
   ]) await assert.rejects(act(), { code: "closed" });
+});
+
+test("what is over is forgotten while the user agent goes on", async () => {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc");
+  const program = new Program();
+  const { ua, handle } = await program.userAgent({ eventPackages: ["presence"] });
+  const kept = [];
+  async function live() {
+    const made = [ua.subscribe("1002", { event: "presence" }), ua.subscribe("1003", { event: "presence" })];
+    for (const { args, resolve } of [await program.take("subscribe"), await program.take("subscribe")]) {
+      resolve({ id: "i" });
+      if (args.target === "1002") program.emit(args.subscription, "ended", { reason: "" });
+    }
+    ua.on("incomingSubscription", (notifier) => made.push(notifier));
+    program.emit(handle, "incomingSubscription", { notifier: 2, id: "i", remote: bob, event: "presence", accepts: [], contentType: "", body: "" });
+    program.emit(2, "ended", { reason: "timeout" });
+    for (const one of made.splice(0)) kept.push(new WeakRef(one));
+    program.ops.length = 0;
+    await settled();
+  }
+  await live();
+  await settled();
+  gc();
+  assert.deepEqual(kept.map((ref) => ref.deref() !== undefined), [false, true, false]);
 });

@@ -53,7 +53,8 @@ func stage(t *testing.T, servers []string, scenario func(b *bed), change ...func
 		cfg := Config{
 			Dial: b.open, Context: ctx, ConnectTimeout: 3 * time.Second,
 			Backoff: Backoff{Base: time.Second, Cap: 30 * time.Second}, Return: 2 * time.Minute,
-			Post: b.post, Done: b.done, After: b.after,
+			Liveness: Liveness{Timeout: 10 * time.Second}, // no pings of its own
+			Post:     b.post, Done: b.done, After: b.after,
 			Wanted: func() bool { return b.wanted },
 			Busy:   func() bool { return b.busy },
 			OnUp:   func(server string) { b.note("up %s", short(server)) },

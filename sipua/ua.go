@@ -39,6 +39,7 @@ type UserAgent struct {
 	connected     bool        // Connect was called: a connection is wanted
 	recovering    bool        // every flow was lost, and subscriptions wait for one
 	unsent        []*exchange // requests that wait for the next flow
+	outbox        outbox
 	registration  registration
 	calls         []*Call
 	subscriptions subscriptions
@@ -61,7 +62,7 @@ func New(cfg Config) (*UserAgent, error) {
 	ua := &UserAgent{
 		cfg: cfg, aor: aor,
 		owner: newQueue(), events: newQueue(),
-		dialogs: map[dialog.ID]*Call{}, timers: map[*timer]bool{},
+		dialogs: map[dialog.ID]*Call{}, timers: map[*timer]bool{}, outbox: outbox{},
 		host: message.NewToken(12) + ".invalid", user: message.NewToken(8),
 	}
 	ua.auth = newAuthentication(ua, cfg.Credentials)

@@ -36,6 +36,7 @@ type binding struct {
 	asked    time.Duration // what the next REGISTER asks for; a 423 raises it
 	home     *sip.Uri      // where 301 sent us, nil: the domain
 	failures int           // attempts that failed since the last success
+	request  *exchange     // the last REGISTER
 
 	timer  *timer    // of the next attempt
 	expiry *timer    // end of the binding, when no refresh has succeeded
@@ -105,13 +106,16 @@ func (b *binding) register(done func(error)) {
 func (b *binding) remove(a act, done func(error)) {
 	if b.busy() {
 		b.turn = append(b.turn, turn{func(done func(error)) { b.remove(a, done) }, done})
+		if b.state == registering {
+			b.request.giveUp() // nobody waits for a password to leave
+		}
 		return
 	}
 	b.wanted = false
 	b.stop() // a refresh that comes due meanwhile would register again
 	if a == remove && !b.held && !wall().Before(b.until) {
 		b.state = off
-		b.link.flow.Rest()
+		b.rested()
 		done(nil)
 		return
 	}
@@ -137,7 +141,7 @@ func (b *binding) fetch(done func(error)) {
 		}
 	})
 	x.next = b.next
-	x.retry = true
+	x.retry = briefly
 }
 
 func (b *binding) next(*sip.Request) (uint32, bool) { b.seq++; return b.seq, true }
@@ -176,8 +180,8 @@ func (a *attempt) send() {
 	if target == nil {
 		target = b.link.ua.domain()
 	}
-	x := b.link.requestHere(func() *sip.Request { return b.build(a.act, target) }, a.answered)
-	x.next = b.next
+	b.request = b.link.requestHere(func() *sip.Request { return b.build(a.act, target) }, a.answered)
+	b.request.next = b.next
 }
 
 // answered sorts the outcomes.
@@ -192,11 +196,11 @@ func (a *attempt) answered(res *sip.Response, err error) {
 	case res.StatusCode < 300:
 		a.succeeded(res)
 	case res.StatusCode < 400 && a.redirected(res):
-	case res.StatusCode >= 400 && a.elsewhere():
 	case res.StatusCode == sip.StatusIntervalToBrief && a.longer(res):
 	case res.StatusCode == statusFirstHopLacksOutbound && !b.link.ua.registration.noOutbound:
 		b.link.ua.registration.noOutbound = true // RFC 5626 section 11.1.1: once more without
 		a.send()
+	case res.StatusCode >= 400 && res.StatusCode < 600 && a.elsewhere(): // 6xx holds everywhere (section 21.6)
 	default:
 		a.failed(rejected(res))
 	}
@@ -271,6 +275,7 @@ func (a *attempt) succeeded(res *sip.Response) {
 		err := &Error{Code: CodeProtocol, Status: res.StatusCode, Reason: "the registrar accepted the registration but granted no time"}
 		b.expiry.stop()
 		b.held = false
+		b.forget()
 		a.failed(err)
 		ua.registration.unregistered(err)
 		return
@@ -320,10 +325,17 @@ func (b *binding) quit(err error) {
 	b.state, b.held = off, false
 	b.forget()
 	b.link.ua.registration.unregistered(err)
+	b.rested()
+}
+
+// rested: the flow is not needed for this binding any more, and what has waited for
+// the binding goes on without.
+func (b *binding) rested() {
 	b.link.flow.Rest()
 	if b.link.number > 1 {
 		b.link.flow.Close(&Error{Code: CodeConnectionLost, Reason: "the flow is not needed any more"})
 	}
+	b.link.ua.recheck()
 }
 
 // rest decides when the next attempt comes: at a time, or (0) with the next flow.

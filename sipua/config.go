@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -109,6 +110,14 @@ type Server struct {
 	Priority uint16 // lower is tried first
 	Weight   uint16 // share among those of equal priority
 }
+
+// String leaves out the user and query of the URL, which may be a token.
+func (s Server) String() string {
+	return fmt.Sprintf("{%s %d %d}", flow.Shown(s.URL), s.Priority, s.Weight)
+}
+
+// Format does so for every verb of package fmt.
+func (s Server) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // Reconnect says how a lost connection is made again, as RFC 5626 section 4.5
 // does: the wait before an attempt is a random 50 to 100 % of
@@ -255,7 +264,9 @@ func (cfg *Config) check() (sip.Uri, error) {
 		if *d.value == 0 {
 			*d.value = d.usual
 		}
+		*d.value = min(*d.value, never)
 	}
+	cfg.RegistrationExpires = min(cfg.RegistrationExpires, never) // Expires has 32 bits (section 20.19)
 	if cfg.KeepAlive.Method == "" {
 		cfg.KeepAlive.Method = KeepAliveAuto
 	}
@@ -270,6 +281,10 @@ func (cfg *Config) check() (sip.Uri, error) {
 	}
 	return aor, nil
 }
+
+// never is what stands for longer times: the largest of them could not be reckoned
+// with.
+const never = 10 * 365 * 24 * time.Hour
 
 // checkContact checks what goes into the Contact of REGISTER.
 func (cfg *Config) checkContact() error {

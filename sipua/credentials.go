@@ -65,10 +65,10 @@ func (c Credentials) check() error {
 		return errors.New("has both Password and HA1: give one of them")
 	}
 	if err := message.CheckValue(c.Username); err != nil {
-		return fmt.Errorf("Username %w", err)
+		return fmt.Errorf("has a Username that %w", err)
 	}
 	if !utf8.ValidString(c.Username) || !utf8.ValidString(c.Password) {
-		return errors.New("Username and Password must be UTF-8")
+		return errors.New("has a Username or Password that is not UTF-8")
 	}
 	for i, h := range c.HA1 {
 		if err := digest.HA1(h).Check(); err != nil {

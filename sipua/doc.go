@@ -1,7 +1,8 @@
 // Package sipua is a SIP user agent over WebSocket (RFC 3261, RFC 7118): it
 // registers an address, makes and takes calls, puts them on hold, subscribes to
-// states of others and tells its own, and sends messages. It runs in native Go and, compiled to WebAssembly, in a browser page, whose own
-// RTCPeerConnection then carries the sound.
+// states of others and tells its own, and sends messages. It runs in native Go
+// and, compiled to WebAssembly, in a browser page, whose own RTCPeerConnection
+// then carries the sound.
 //
 // # A call
 //
@@ -68,7 +69,8 @@
 //
 // Listeners run in a goroutine of their own: they may call verbs and wait for
 // them, and a slow one holds up the events behind it and nothing else. When a
-// thousand wait, traces and [ProtocolError] are dropped, and how many is told.
+// thousand wait, traces, [ProtocolError] and [CallRinging] are dropped, how many is
+// told, and requests that would make more events are refused with 503.
 // [CallEnded] is the last event of a call and comes once for each call, whatever
 // happens to it. [UserAgent.Trace] tells the SIP messages themselves, with the
 // secrets in them masked.

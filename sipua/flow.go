@@ -126,7 +126,7 @@ func (l *link) lost(server string, err error) {
 	code, reason := 1006, ""
 	var closed *CloseError
 	if errors.As(err, &closed) {
-		code, reason = closed.Code, closed.Reason
+		code, reason = closed.Code, clean(closed.Reason, 123) // RFC 6455 section 5.5: no more fit
 	}
 	lost := &Error{Code: CodeConnectionLost, Reason: "the connection to " + server + " was lost", Err: err}
 	ua.emit(Disconnected{Flow: l.number, Server: server, Code: code, Reason: reason, Err: lost})
@@ -135,12 +135,14 @@ func (l *link) lost(server string, err error) {
 
 // end tells everything that lived on the flow.
 func (l *link) end(err *Error) {
+	ua := l.ua
 	l.layer.FlowLost(err)
 	l.binding.flowLost(err)
-	if l.ua.bestLink(nil) == nil {
-		l.ua.recovering = true
-		l.ua.subscriptions.flowLost(err)
+	ua.recovering = true
+	if ua.bestLink(nil) == nil {
+		ua.subscriptions.flowLost(err)
 	}
+	ua.recheck()
 }
 
 // recovered: requests can be sent again, and where we are to be registered, we are.
@@ -149,6 +151,31 @@ func (ua *UserAgent) recovered() {
 		ua.recovering = false
 		ua.subscriptions.recovered()
 	}
+}
+
+// recheck looks after a while whether what waits for a flow has one: another one
+// than that which was lost, or one on which a registration is wanted no more. The
+// while keeps requests from going back and forth between flows that take nothing.
+func (ua *UserAgent) recheck() {
+	if ua.closed {
+		return
+	}
+	ua.recheckTimer.stop()
+	ua.recheckTimer = ua.after(recheckAfter, func() {
+		held := func(l *link) bool { return l.binding.held }
+		if ua.bestLink(nil) != nil && (!ua.links[0].binding.wanted || slices.ContainsFunc(ua.links, held)) {
+			ua.recovered()
+		}
+	})
+}
+
+const recheckAfter = 500 * time.Millisecond
+
+// awaitsFlow: a request has failed with its flow, and what it is for waits for the
+// next one. That may be up already.
+func (ua *UserAgent) awaitsFlow() {
+	ua.recovering = true
+	ua.recheck()
 }
 
 // ask is the keep-alive for servers that know no CRLF pings: every SIP server

@@ -227,6 +227,7 @@ func (n *Notifier) next() {
 		}
 	})
 	x.next = inDialog(n.dialog)
+	x.retry = briefly // a state told twice is the same state
 }
 
 // answered takes the answer to the first NOTIFY of the queue.
@@ -236,6 +237,7 @@ func (n *Notifier) answered(q *notification, res *sip.Response, err error) {
 	}
 	if flowFailed(err) && n.state != SubscriptionTerminated {
 		n.waits = true // it goes out again when the flow is back
+		n.ua.awaitsFlow()
 		return
 	}
 	n.queue = n.queue[1:]

@@ -130,6 +130,9 @@ func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
 		ua.respond(tx, sip.StatusBadExtension, "Bad Extension", sip.NewHeader("Unsupported", unsupported))
 		return
 	}
+	if req.Method == sip.INVITE && ua.crowded(tx) {
+		return
+	}
 	if message.ToTag(req) != "" {
 		ua.receiveInDialog(req, tx)
 		return

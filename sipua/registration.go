@@ -17,6 +17,7 @@ type registration struct {
 	ua         *UserAgent
 	push       *Push
 	noOutbound bool // by the configuration, or because the first hop cannot do it
+	wanted     bool // Register was called, and Unregister has not been since
 	told       bool // Registered was told, and Unregistered has not been since
 
 	known atomic.Pointer[[]Binding] // what Bindings returns
@@ -54,7 +55,10 @@ func (r *registration) init(ua *UserAgent) {
 // agent goes on trying. It does unless the registrar has refused for good; a
 // program that does not want that calls Unregister.
 func (ua *UserAgent) Register(ctx context.Context) error {
-	return ua.do(ctx, "register", func(done func(error)) { ua.links[0].binding.register(done) })
+	return ua.do(ctx, "register", func(done func(error)) {
+		ua.registration.wanted = true
+		ua.links[0].binding.register(done)
+	})
 }
 
 // Unregister removes our binding and stops keeping it; other devices of the same
@@ -81,6 +85,7 @@ func (ua *UserAgent) UnregisterAll(ctx context.Context) error {
 }
 
 func (ua *UserAgent) removeBindings(how func(*binding) act, done func(error)) {
+	ua.registration.wanted = false
 	ua.eachBinding(done, func(b *binding, done func(error)) { b.remove(how(b), done) })
 }
 
@@ -161,7 +166,7 @@ func (r *registration) registered(b *binding, expires time.Duration) {
 	r.told = true
 	r.ua.emit(Registered{Flow: b.link.number, Expires: expires, Bindings: slices.Clone(b.bindings), GRUU: b.gruu, Outbound: b.outbound})
 	r.ua.recovered()
-	if b.link.number > 1 || !b.outbound {
+	if b.link.number > 1 || !b.outbound || !r.wanted {
 		return
 	}
 	for _, l := range r.ua.links[1:] {

@@ -485,7 +485,7 @@ func TestSubscribeToUsIsHostile(t *testing.T) {
 			n := last[sipua.IncomingSubscription](w).Subscription
 			require.NoError(w, n.Reject(w.Context(), 403))
 			w.ExpectResponse(w.T, 403)
-			w.events = nil
+			w.forget()
 		}
 		require.False(w, w.ua.WantsFlow())
 		w.active()

@@ -48,7 +48,9 @@ func parseSubstate(msg sip.Message) (s substate, ok bool) {
 		n, err := strconv.ParseUint(v, 10, 31)
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "expires":
-			s.expires, s.hasExpires = int(n), err == nil
+			if err == nil {
+				s.expires, s.hasExpires = int(n), true
+			}
 		case "reason":
 			s.reason = strings.ToLower(clean(message.Unquote(v), 40))
 		case "retry-after": // seconds

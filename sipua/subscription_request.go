@@ -23,8 +23,9 @@ func (s *Subscription) send(expires time.Duration, done func(error)) {
 	s.due.stop()
 	s.busy, s.lost = true, false
 	generation := s.generation
-	inside := s.dialog != nil
+	inside := false
 	x := s.ua.request(func() *sip.Request {
+		inside = s.dialog != nil
 		switch {
 		case generation != s.generation:
 			return nil
@@ -47,6 +48,7 @@ func (s *Subscription) send(expires time.Duration, done func(error)) {
 		s.listen()
 		return s.nextSeq(), true
 	}
+	x.retry = briefly // over another flow, if there is one; otherwise rest has made a new generation
 	s.request = x
 }
 
@@ -241,6 +243,7 @@ func (s *Subscription) rest(e *subscriptionEvent) {
 		s.identify()
 	}
 	s.settle(e.err)
+	s.ua.awaitsFlow()
 }
 
 // resume goes on after rest: a refresh with the new Contact, or a new dialog
@@ -309,6 +312,7 @@ func (s *Subscription) leave(e *subscriptionEvent) {
 		s.granted(e) // the SUBSCRIBE that Unsubscribe overtook
 	}
 	switch {
+	case s.busy && s.request != nil && s.request.giveUp(): // nobody waits for a password to leave
 	case s.busy || s.leaving:
 	case s.dialog == nil:
 		s.state = SubscriptionTerminated

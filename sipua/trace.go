@@ -1,6 +1,7 @@
 package sipua
 
 import (
+	"sync"
 	"time"
 
 	"github.com/sipwasm/sipwasm/sipua/internal/flow"
@@ -34,14 +35,10 @@ func (ua *UserAgent) Trace(f func(TraceMessage)) (stop func()) {
 			f(m)
 		}
 	})
-	stopped := false
-	return func() {
-		if !stopped {
-			stopped = true
-			ua.tracing.Add(-1)
-			remove()
-		}
-	}
+	return sync.OnceFunc(func() {
+		ua.tracing.Add(-1)
+		remove()
+	})
 }
 
 func (l *link) trace(d TraceDirection, data []byte) {

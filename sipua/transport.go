@@ -53,7 +53,7 @@ type CloseError struct {
 func (e *CloseError) Error() string {
 	s := fmt.Sprintf("connection closed with code %d", e.Code)
 	if e.Reason != "" {
-		s += fmt.Sprintf(" (%s)", e.Reason)
+		s += " (" + clean(e.Reason, 123) + ")"
 	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()

@@ -35,9 +35,10 @@ type UserAgent struct {
 
 	// Owned by the owner goroutine.
 	auth          *authentication
-	links         []*link     // at least one
-	connected     bool        // Connect was called: a connection is wanted
-	recovering    bool        // every flow was lost, and subscriptions wait for one
+	links         []*link // at least one
+	connected     bool    // Connect was called: a connection is wanted
+	recovering    bool    // a flow was lost, and subscriptions may wait for one
+	recheckTimer  *timer
 	unsent        []*exchange // requests that wait for the next flow
 	outbox        outbox
 	registration  registration
@@ -96,10 +97,11 @@ func (ua *UserAgent) On(f func(Event)) (remove func()) {
 // gives events their order.
 //
 // A listener may keep the dispatcher waiting; what the network can produce without
-// end (traces and protocol errors) is then dropped, and how much of it is told.
+// end (traces, protocol errors and provisional responses) is then dropped, and how
+// much of it is told. Requests that would make events are refused: see crowded.
 func (ua *UserAgent) emit(e any) {
 	switch e.(type) {
-	case TraceMessage, ProtocolError:
+	case TraceMessage, ProtocolError, CallRinging:
 		if ua.events.len() >= maxWaiting {
 			ua.dropped++
 			return
@@ -107,7 +109,7 @@ func (ua *UserAgent) emit(e any) {
 	}
 	if n := ua.dropped; n > 0 && ua.events.len() < maxWaiting {
 		ua.dropped = 0
-		ua.emit(ProtocolError{Err: &Error{Op: "receive", Code: CodeProtocol, Reason: strconv.Itoa(n) + " traces and protocol errors were dropped: a listener took too long"}})
+		ua.emit(ProtocolError{Err: &Error{Op: "receive", Code: CodeProtocol, Reason: strconv.Itoa(n) + " traces, protocol errors and ringing events were dropped: a listener took too long"}})
 	}
 	ua.events.post(func() { ua.listeners.call(e) })
 }
@@ -175,8 +177,8 @@ func (ua *UserAgent) publishCalls() {
 	ua.callList.Store(&list)
 }
 
-// Shutdown ends every call, subscription and publication, unregisters and closes. Nothing is left at the
-// server when it returns nil. When ctx ends first the rest is dropped as by
+// Shutdown ends every call, subscription and publication, unregisters and
+// closes. Nothing is left at the server when it returns nil. When ctx ends first the rest is dropped as by
 // Close, and the error says so.
 func (ua *UserAgent) Shutdown(ctx context.Context) error {
 	var wg sync.WaitGroup
@@ -184,12 +186,12 @@ func (ua *UserAgent) Shutdown(ctx context.Context) error {
 		wg.Go(func() { _ = c.Hangup(ctx) }) // a call that is over already is no failure
 	}
 	wg.Wait()
-	ua.endSubscriptions(ctx)
+	left := ua.endSubscriptions(ctx)
 	err := ua.Unregister(ctx)
 	if errors.Is(err, ErrClosed) {
 		err = nil
 	}
-	return errors.Join(err, ua.Close())
+	return errors.Join(left, err, ua.Close())
 }
 
 // Close drops everything at once: calls end (the other side is sent what ends
@@ -197,9 +199,7 @@ func (ua *UserAgent) Shutdown(ctx context.Context) error {
 // return ErrClosed. The binding at the registrar is left to expire; Shutdown
 // removes it. Closing twice is allowed.
 func (ua *UserAgent) Close() error {
-	if !ua.owner.post(ua.teardown) {
-		return nil
-	}
+	ua.owner.post(ua.teardown) // false when somebody else is closing
 	<-ua.owner.done
 	return nil
 }

@@ -78,6 +78,7 @@ type Flow struct {
 	servers servers
 	state   State
 	conn    Conn
+	deaf    Conn      // the one that takes nothing any more
 	current int       // index of the server of conn, or of the last one
 	since   time.Time // when conn was opened
 	live    liveness
@@ -129,13 +130,23 @@ func (f *Flow) Connect(then func(error)) {
 	}
 }
 
-// Write puts a message on the connection.
+// Write puts a message on the connection. One that takes nothing is given up, after
+// a moment in which Read may tell how it has ended.
 func (f *Flow) Write(data []byte) error {
-	if f.conn == nil {
+	conn := f.conn
+	if conn == nil {
 		return errors.New("there is no connection to a server")
 	}
-	return f.conn.Write(data)
+	err := conn.Write(data)
+	if err != nil && f.deaf != conn {
+		f.deaf = conn
+		f.cfg.After(grace, func() { f.lost(conn, err) })
+	}
+	return err
 }
+
+// grace is how long a connection that takes nothing has for its end.
+const grace = time.Second
 
 // begin starts an attempt at all servers.
 func (f *Flow) begin() {
@@ -234,7 +245,11 @@ func (f *Flow) again() {
 		delay = max(delay, f.cfg.Backoff.Cap/2)
 	}
 	delay = max(delay, f.servers.untilUsable(time.Now()))
-	f.stopWait = f.cfg.After(delay, f.begin)
+	f.stopWait = f.cfg.After(delay, func() {
+		if f.state = Idle; f.cfg.Wanted() { // it may not be any more
+			f.begin()
+		}
+	})
 	f.attempts++
 	f.cfg.OnWaiting(f.attempts, delay)
 }
@@ -402,6 +417,9 @@ func (f *Flow) Offline() {
 // FlowTimer is the interval that the server wants a sign of life in (RFC 5626
 // section 4.4.1 and 10).
 func (f *Flow) FlowTimer(d time.Duration) { f.live.flowTimer(d) }
+
+// Want makes an idle flow that is wanted now be opened, after the usual wait.
+func (f *Flow) Want() { f.again() }
 
 // Rest ends the wait for a flow that is not wanted any more.
 func (f *Flow) Rest() {

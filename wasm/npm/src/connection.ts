@@ -1,3 +1,5 @@
+import type { NetworkEvents } from "./host.js";
+
 /** One WebSocket entrance to the SIP service. */
 export interface Server {
   /** "wss://…" or "ws://…". */
@@ -94,19 +96,15 @@ export interface RegistrationOptions {
  * Tells when the page's network comes, goes or may have changed while the page slept.
  * @returns the function that stops it
  */
-export function watchNetwork(page: Partial<Pick<Window, "addEventListener" | "removeEventListener" | "document">>, tell: (online: boolean) => void): () => void {
-  const { document } = page;
-  const listeners: [Pick<EventTarget, "addEventListener" | "removeEventListener">, string, () => void][] = [];
-  const listen = (target: Partial<EventTarget> | undefined, type: string, listener: () => void) => {
-    if (typeof target?.addEventListener === "function") listeners.push([target as EventTarget, type, listener]);
-  };
-  listen(page as Partial<EventTarget>, "online", () => tell(true));
-  listen(page as Partial<EventTarget>, "offline", () => tell(false));
-  listen(page as Partial<EventTarget>, "pageshow", () => tell(true));
-  listen(document, "resume", () => tell(true));
-  listen(document, "visibilitychange", () => { if (document!.visibilityState === "visible") tell(true); });
-  for (const [target, type, listener] of listeners) target.addEventListener(type, listener);
+export function watchNetwork(window: NetworkEvents, tell: (online: boolean) => void): () => void {
+  const { document } = window;
+  const back = () => tell(true);
+  const listeners = [
+    [window, "online", back], [window, "offline", () => tell(false)], [window, "pageshow", back], [document, "resume", back],
+    [document, "visibilitychange", () => { if (document?.visibilityState === "visible") tell(true); }],
+  ] as const;
+  for (const [target, type, listener] of listeners) target?.addEventListener(type, listener);
   return () => {
-    for (const [target, type, listener] of listeners.splice(0)) target.removeEventListener(type, listener);
+    for (const [target, type, listener] of listeners) target?.removeEventListener(type, listener);
   };
 }

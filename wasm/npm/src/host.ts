@@ -9,8 +9,16 @@ export interface Host {
   readonly RTCPeerConnection: typeof RTCPeerConnection | undefined;
   /** Opens the microphone. Browsers have it in secure contexts only (https, localhost). */
   readonly mediaDevices: Pick<MediaDevices, "getUserMedia"> | undefined;
+  /** Fires online, offline and pageshow, and its document visibilitychange and resume. Without it a change of the network is noticed
+   *  later. */
+  readonly window: NetworkEvents | undefined;
   /** Hears what the Go program prints, which it does only when it crashes. */
   readonly console: Pick<Console, "error">;
+}
+
+/** The part of a window that tells of its network and its sleep. */
+export interface NetworkEvents extends Pick<EventTarget, "addEventListener" | "removeEventListener"> {
+  readonly document?: Pick<EventTarget, "addEventListener" | "removeEventListener"> & { readonly visibilityState: string };
 }
 
 /** The page's own objects, read when they are needed, so that importing this package touches nothing. */
@@ -18,6 +26,7 @@ export const pageHost: Host = {
   get WebSocket() { return globalThis.WebSocket; },
   get RTCPeerConnection() { return globalThis.RTCPeerConnection as typeof RTCPeerConnection | undefined; },
   get mediaDevices() { return globalThis.navigator?.mediaDevices as MediaDevices | undefined; },
+  get window() { return globalThis.window as NetworkEvents | undefined; },
   get console() { return globalThis.console; },
 };
 
@@ -27,6 +36,7 @@ export function completeHost(host: Partial<Host>): Host {
     WebSocket: host.WebSocket ?? pageHost.WebSocket,
     RTCPeerConnection: host.RTCPeerConnection ?? pageHost.RTCPeerConnection,
     mediaDevices: host.mediaDevices ?? pageHost.mediaDevices,
+    window: host.window ?? pageHost.window,
     console: host.console ?? pageHost.console,
   };
 }

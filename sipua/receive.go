@@ -178,6 +178,9 @@ func (ua *UserAgent) receiveOptions(tx *transaction.Server) {
 	if len(ua.cfg.EventPackages) > 0 {
 		headers = append(headers, sip.NewHeader("Allow-Events", strings.Join(ua.cfg.EventPackages, ", ")))
 	}
+	if len(ua.cfg.InfoPackages) > 0 {
+		headers = append(headers, sip.NewHeader("Recv-Info", strings.Join(ua.cfg.InfoPackages, ", "))) // RFC 6086
+	}
 	ua.respond(tx, status, reason, headers...)
 }
 

@@ -102,6 +102,7 @@ func (c *Call) reinvite(w *wish, sdp string) {
 		switch {
 		case err == nil && res.StatusCode < 300:
 			c.dialog.Refresh(res) // section 12.2.1.2: the ACK goes to the new target already
+			c.learnInfo(res)
 			c.acknowledge(c.dialog, x.tx.Request, "")
 			if !answered { // else it is a retransmission
 				answered = true
@@ -267,6 +268,7 @@ func (c *Call) answerReinvite(tx *transaction.Server, remote, local string) {
 	res.AppendHeader(c.contactHeader())
 	res.AppendHeader(c.ua.allowed())
 	c.ua.recvInfo(res)
+	c.learnInfo(tx.Request)
 	setSDP(res, local)
 	_ = c.exchange.Do(offer.AnswerOut) // refused, and rightly, when the offer is ours
 	c.await(tx, res)

@@ -262,6 +262,38 @@ func TestRefreshIsRefused(t *testing.T) {
 		k.notify("active;expires=7200", "")
 		w.ExpectNothing(w.T, 50*time.Minute)
 	})
+	for _, status := range []int{480, 430} { // the notifier is away: a new dialog, when it is back
+		play(t, func(w *world) {
+			k := w.watching()
+			w.Timeout = time.Hour
+			done := begin(func() error { return k.s.Refresh(w.Context()) })
+			w.Respond(k.next(true), status, "Away")
+			typed(w, done(), sipua.CodeRejected, status)
+			for range 5 {
+				w.Respond(k.next(false), 480, "Away")
+			}
+			begun := time.Now()
+			k.next(false)
+			require.Greater(w, time.Since(begun), 5*time.Second, "less often each time")
+			k.Send(k.ok)
+			k.notify("active;expires=600", "")
+			require.Equal(w, sipua.SubscriptionActive, k.s.State())
+		})
+		play(t, func(w *world) { // not for ever
+			k := w.watching()
+			begun := time.Now()
+			w.Timeout = time.Hour
+			begin(func() error { return k.s.Refresh(w.Context()) })
+			inside := true
+			for k.s.State() != sipua.SubscriptionTerminated {
+				w.Respond(k.next(inside), status, "Away")
+				inside = false
+				synctest.Wait()
+			}
+			typed(w, k.over().Err, sipua.CodeRejected, status)
+			require.Less(w, time.Since(begun), 12*time.Hour)
+		})
+	}
 	play(t, func(w *world) { // the new one is refused as well
 		k := w.watching()
 		done := begin(func() error { return k.s.Refresh(w.Context()) })

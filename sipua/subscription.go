@@ -127,7 +127,7 @@ const (
 	onPending                              // NOTIFY: pending
 	onActive                               // NOTIFY: active
 	onOver                                 // NOTIFY: terminated, for good
-	onAgain                                // NOTIFY: terminated, to be tried again
+	onAgain                                // NOTIFY: terminated, to be tried again; or the notifier is away: 480, 430
 	onSilence                              // Timer N: no NOTIFY
 	onExpired                              // the lifetime is over
 	onDue                                  // it is time for the next SUBSCRIBE

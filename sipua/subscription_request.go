@@ -145,6 +145,11 @@ func (s *Subscription) answered(inside bool, expires time.Duration, res *sip.Res
 	switch {
 	case inside && (status == sip.StatusCallTransactionDoesNotExists || status == sip.StatusRequestTimeout):
 		s.handle(onGone, e)
+	case s.held() && (status == sip.StatusTemporarilyUnavailable || status == 430) && s.tries < maxTries:
+		// The dialog is gone (RFC 5057 section 5.1), or the flow that its route leads to
+		// (430, RFC 5626 section 11.5). The notifier is away for a while, as after a
+		// restart of the server that both are at.
+		s.handle(onAgain, e)
 	case inside && endsUsage(status) && e.after == 0:
 		s.handle(onRefused, e)
 	case inside && status != sip.StatusForbidden, s.held() && passing && s.tries < maxTries:

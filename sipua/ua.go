@@ -40,6 +40,7 @@ type UserAgent struct {
 	recovering    bool    // a flow was lost, and subscriptions may wait for one
 	recheckTimer  *timer
 	unsent        []*exchange // requests that wait for the next flow
+	outbox        outbox
 	registration  registration
 	calls         []*Call
 	subscriptions subscriptions
@@ -62,7 +63,7 @@ func New(cfg Config) (*UserAgent, error) {
 	ua := &UserAgent{
 		cfg: cfg, aor: aor,
 		owner: newQueue(), events: newQueue(),
-		dialogs: map[dialog.ID]*Call{}, timers: map[*timer]bool{},
+		dialogs: map[dialog.ID]*Call{}, timers: map[*timer]bool{}, outbox: outbox{},
 		host: message.NewToken(12) + ".invalid", user: message.NewToken(8),
 	}
 	ua.auth = newAuthentication(ua, cfg.Credentials)

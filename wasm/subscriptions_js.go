@@ -120,6 +120,9 @@ func (p *port) subscriptionEvent(a *agent, e sipua.Event) {
 	case sipua.SubscriptionChanged:
 		p.emitOn(e.Subscription, "changed", object("state", string(e.State), "expires", e.Expires.Round(time.Second).Seconds()))
 	case sipua.Notified:
+		if e.Subscription != nil && len(e.Body) == 0 {
+			return // it tells nothing of the state, and a page would show that nothing; "changed" and "ended" tell the rest
+		}
 		o := withContent(object("event", e.Event), e.ContentType, e.Body)
 		if value := eventValue(e.Value); value != nil {
 			o["value"] = value

@@ -222,7 +222,7 @@ export interface EventValues {
   reg: RegistrationInfo;
 }
 
-/** A notification of one package. `value` is absent when there is no body, or one that could not be read. */
+/** A notification of one package. `value` is absent when the body could not be read. */
 interface Notification<E extends string, V> extends ReceivedContent {
   readonly event: E;
   readonly value?: V;
@@ -233,7 +233,7 @@ type KnownNotification = { [E in keyof EventValues]: Notification<E, EventValues
 /**
  * A notification (RFC 6665). `event` tells the type of `value`: after `if (event.event === "dialog" && event.value)` that is a
  * {@link DialogInfo}. Documents that tell only what has changed are put together, so that it is the whole state as far as it is
- * known. `contentType` and `body` are the other side's, and body may be empty.
+ * known. `contentType` and `body` are the other side's.
  */
 export type NotifyEvent<E extends string = string> =
   string extends E ? KnownNotification | Notification<string, undefined>

@@ -37,7 +37,7 @@ export type SubscriptionState = "trying" | "accepted" | "pending" | "active" | "
 export interface SubscriptionEvents<E extends string = string> {
   /** The state changed. `expires` is what is left of the subscription, in seconds; 0 where it has none. */
   changed: { readonly state: SubscriptionState; readonly expires: number };
-  /** A notification came. */
+  /** The state was told. A notification without a body, as the last one often is, tells none and does not come here. */
   notify: NotifyEvent<E>;
   /**
    * Last event; comes exactly once. `reason` is the notifier's (RFC 6665 section 4.1.3: "rejected", "noresource" …; text from the

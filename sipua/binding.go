@@ -141,7 +141,7 @@ func (b *binding) fetch(done func(error)) {
 		}
 	})
 	x.next = b.next
-	x.retry = true
+	x.retry = briefly
 }
 
 func (b *binding) next(*sip.Request) (uint32, bool) { b.seq++; return b.seq, true }
@@ -200,7 +200,7 @@ func (a *attempt) answered(res *sip.Response, err error) {
 	case res.StatusCode == statusFirstHopLacksOutbound && !b.link.ua.registration.noOutbound:
 		b.link.ua.registration.noOutbound = true // RFC 5626 section 11.1.1: once more without
 		a.send()
-	case res.StatusCode >= 400 && a.elsewhere():
+	case res.StatusCode >= 400 && res.StatusCode < 600 && a.elsewhere(): // 6xx holds everywhere (section 21.6)
 	default:
 		a.failed(rejected(res))
 	}
@@ -275,6 +275,7 @@ func (a *attempt) succeeded(res *sip.Response) {
 		err := &Error{Code: CodeProtocol, Status: res.StatusCode, Reason: "the registrar accepted the registration but granted no time"}
 		b.expiry.stop()
 		b.held = false
+		b.forget()
 		a.failed(err)
 		ua.registration.unregistered(err)
 		return

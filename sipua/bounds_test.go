@@ -95,7 +95,7 @@ func TestEventsAreBounded(t *testing.T) {
 		require.LessOrEqual(w, count[sipua.ProtocolError](w), 1002)
 		w.SendRaw([]byte("garbage"))
 		synctest.Wait()
-		require.Contains(w, fmt.Sprint(w.events), "were dropped: a listener took too long")
+		require.Contains(w, fmt.Sprint(w.recorded()), "were dropped: a listener took too long")
 	})
 }
 
@@ -114,7 +114,7 @@ func TestTokenInTheServersURL(t *testing.T) {
 		err := w.ua.Register(w.Context())
 		synctest.Wait()
 		fmt.Fprintln(&said, err)
-		for _, e := range w.events {
+		for _, e := range w.recorded() {
 			fmt.Fprintf(&said, "%+v\n", e)
 		}
 		for _, secret := range []string{"t0ken", "us3r", "pa55"} {

@@ -172,7 +172,8 @@ func (c *Call) inviteResponse(status int, reason string) *sip.Response {
 	res := c.ua.response(c.invite.Request, status, reason, c.dialog.ID.LocalTag)
 	if status < 300 {
 		res.AppendHeader(c.contactHeader())
-		res.AppendHeader(sip.NewHeader("Allow", allow))
+		res.AppendHeader(c.ua.allowed())
+		c.ua.allowEvents(res)
 		c.ua.recvInfo(res)
 	}
 	return res

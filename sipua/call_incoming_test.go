@@ -28,7 +28,7 @@ func TestIncomingCall(t *testing.T) {
 		w.connect()
 		k := w.ring()
 		require.Equal(w, []string{"incoming"}, w.story())
-		require.Same(w, k.call, w.events[0].(sipua.IncomingCall).Call)
+		require.Same(w, k.call, w.recorded()[0].(sipua.IncomingCall).Call)
 		require.Equal(w, sipua.Incoming, k.call.Direction())
 		require.Equal(w, sipua.Ringing, k.call.State())
 		require.Equal(w, sipua.Identity{DisplayName: "Peer", URI: "sip:peer@peer.invalid", User: "peer"}, k.call.Remote())

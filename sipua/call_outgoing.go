@@ -132,7 +132,8 @@ func (c *Call) sendInvite(e *callEvent) {
 		req.AppendHeader(&callID)
 		message.CSeq(req, 1)
 		req.AppendHeader(c.contactHeader())
-		req.AppendHeader(sip.NewHeader("Allow", allow))
+		req.AppendHeader(ua.allowed())
+		ua.allowEvents(req)
 		ua.recvInfo(req)
 		for _, h := range c.outgoing.headers {
 			req.AppendHeader(sip.NewHeader(h.Name, h.Value))

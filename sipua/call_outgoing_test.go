@@ -91,7 +91,7 @@ func TestProvisionals(t *testing.T) {
 		require.Equal(w, sipuatest.Stable, media.State())
 		require.Equal(w, []string{"Open", "CreateOffer", "ApplyAnswer", "ApplyAnswer"}, append([]string{"Open"}, media.Log()...))
 		require.Equal(w, []string{"calling", "ringing", "181", "182", "183 with media", "183 with media", "180", "established", "answered"}, w.story())
-		require.Equal(w, "Queued, 3 before you", w.events[3].(sipua.CallRinging).Reason)
+		require.Equal(w, "Queued, 3 before you", w.recorded()[3].(sipua.CallRinging).Reason)
 	})
 }
 

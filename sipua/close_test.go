@@ -203,7 +203,7 @@ func TestCloseSends(t *testing.T) {
 				require.Zero(w, time.Since(begun))
 				w.ladder(append(c.want, "= closed")...)
 				require.Equal(w, 1000, w.ExpectClose(w.T).Code)
-				for _, e := range w.events {
+				for _, e := range w.recorded() {
 					if e, ok := e.(sipua.CallEnded); ok {
 						require.Equal(w, sipua.Local, e.By)
 					}

@@ -1,7 +1,8 @@
 // Package sipua is a SIP user agent over WebSocket (RFC 3261, RFC 7118): it
 // registers an address, makes and takes calls, puts them on hold, subscribes to
-// states of others and tells its own, and sends messages. It runs in native Go and, compiled to WebAssembly, in a browser page, whose own
-// RTCPeerConnection then carries the sound.
+// states of others and tells its own, and sends messages. It runs in native Go
+// and, compiled to WebAssembly, in a browser page, whose own RTCPeerConnection
+// then carries the sound.
 //
 // # A call
 //

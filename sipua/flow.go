@@ -117,6 +117,9 @@ func (l *link) lost(server string, err error) {
 	if err == nil { // by our own will
 		ua.emit(Disconnected{Flow: l.number, Server: server, Code: 1000})
 		gone := &Error{Code: CodeConnectionLost, Reason: "the connection to " + server + " was given up for another one"}
+		if ua.closed {
+			gone = &Error{Code: CodeClosed, Reason: "the user agent was closed"}
+		}
 		l.end(gone)
 		return
 	}

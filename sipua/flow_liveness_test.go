@@ -158,7 +158,8 @@ func TestFlowTimer(t *testing.T) {
 	for _, odd := range []string{"0", "-1", "soon", "99999999999999999999", ""} {
 		timed(odd, keepAlive, between(39, 50))
 	}
-	timed("1", keepAlive, between(1, 300)) // no flood
+	timed("1", keepAlive, between(1200, 1500))
+	timed("0", keepAlive, between(39, 50))
 	timed("10", func(c *sipua.Config) { c.KeepAlive.Method = sipua.KeepAliveOff }, between(0, 0))
 }
 

@@ -56,7 +56,7 @@ func (c *Call) sendBye(d *dialog.Dialog, done func(error)) {
 		}
 	})
 	x.next = inDialog(d)
-	x.retry = true // to the other side a second BYE is as good as the first
+	x.retry = patiently // to the other side a second BYE is as good as the first
 }
 
 func (c *Call) establishedMediaFailed(e *callEvent) {

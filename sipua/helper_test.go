@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -60,6 +62,7 @@ type world struct {
 	media  *sipuatest.Factory
 	delay  atomic.Int64 // nanoseconds that each verb of the media takes from now on
 	fail   atomic.Bool  // whether each verb of the media fails
+	mu     sync.Mutex   // guards events: a sleep of fake time orders nothing for the race detector
 	events []sipua.Event
 }
 
@@ -91,7 +94,7 @@ func play(t *testing.T, scenario func(w *world), change ...func(*sipua.Config)) 
 			InstanceID:  "urn:uuid:00000000-0000-4000-8000-000000000001",
 			Transport:   transport, Media: w.media.New,
 			KeepAlive: sipua.KeepAlive{Method: sipua.KeepAliveOff}, // tests of liveness switch it on
-			OnEvent:   func(e sipua.Event) { w.events = append(w.events, e) },
+			OnEvent:   w.record,
 		}
 		for _, f := range change {
 			f(&cfg)
@@ -105,6 +108,19 @@ func play(t *testing.T, scenario func(w *world), change ...func(*sipua.Config)) 
 		synctest.Wait()
 		w.promises()
 	})
+}
+
+func (w *world) record(e sipua.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, e)
+}
+
+// recorded are the events since the last forget.
+func (w *world) recorded() []sipua.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.events)
 }
 
 // promises holds for every scenario.
@@ -139,7 +155,7 @@ func (w *world) promises() {
 // ends counts the ends of every call that an event has told of.
 func (w *world) ends() map[*sipua.Call]int {
 	ends := map[*sipua.Call]int{}
-	for _, e := range w.events {
+	for _, e := range w.recorded() {
 		switch e := e.(type) {
 		case sipua.IncomingCall:
 			ends[e.Call] += 0
@@ -214,14 +230,16 @@ func (w *world) end(c *sipua.Call) sipua.CallEnded {
 // forget empties the record of events and the ladder.
 func (w *world) forget() {
 	synctest.Wait()
+	w.mu.Lock()
 	w.events = nil
+	w.mu.Unlock()
 	w.Ladder().Reset()
 }
 
 // count the events of a type.
 func count[E sipua.Event](w *world) (n int) {
 	synctest.Wait()
-	for _, e := range w.events {
+	for _, e := range w.recorded() {
 		if _, ok := e.(E); ok {
 			n++
 		}
@@ -233,8 +251,9 @@ func count[E sipua.Event](w *world) (n int) {
 func last[E sipua.Event](w *world) E {
 	w.Helper()
 	synctest.Wait()
-	for i := len(w.events) - 1; i >= 0; i-- {
-		if e, ok := w.events[i].(E); ok {
+	events := w.recorded()
+	for i := len(events) - 1; i >= 0; i-- {
+		if e, ok := events[i].(E); ok {
 			return e
 		}
 	}
@@ -247,7 +266,7 @@ func last[E sipua.Event](w *world) E {
 func (w *world) story() []string {
 	synctest.Wait()
 	var all []string
-	for _, e := range w.events {
+	for _, e := range w.recorded() {
 		all = append(all, tell(e))
 	}
 	return all

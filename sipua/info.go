@@ -66,7 +66,7 @@ func (o *InfoOptions) apply(req *sip.Request) {
 }
 
 // recvInfo tells which packages we take (section 4.2.2), where there are any, in
-// an INVITE and its 2xx.
+// each INVITE and its 2xx.
 func (ua *UserAgent) recvInfo(msg interface{ AppendHeader(sip.Header) }) {
 	if len(ua.cfg.InfoPackages) > 0 {
 		msg.AppendHeader(sip.NewHeader("Recv-Info", strings.Join(ua.cfg.InfoPackages, ", ")))
@@ -74,7 +74,12 @@ func (ua *UserAgent) recvInfo(msg interface{ AppendHeader(sip.Header) }) {
 }
 
 // learnInfo takes from an INVITE or its 2xx which packages the other side takes.
+// Those of a re-INVITE replace the ones before; one that does not speak of them
+// leaves them.
 func (c *Call) learnInfo(msg sip.Message) {
+	if len(msg.GetHeaders("Recv-Info")) == 0 {
+		return
+	}
 	c.infoPackages = nil
 	for _, p := range message.Tokens(msg, "Recv-Info") {
 		name, _, _ := strings.Cut(p, ";")

@@ -46,7 +46,8 @@ func (CallMessage) event()     {}
 
 // Message sends one message to target, which takes the forms of Call, and
 // returns when it has been accepted: by the other side (200), or by a server
-// that keeps it (202). Errors: CodeInvalidArgument, CodeRejected with the status
+// that keeps it (202). Messages to one target go out one after the other (RFC 3428
+// section 8): the next waits until the one before has been answered. Errors: CodeInvalidArgument, CodeRejected with the status
 // (404, 415, 480: nobody there), CodeUnauthorized, CodeTimeout,
 // CodeConnectionFailed, CodeConnectionLost (it may have arrived).
 func (ua *UserAgent) Message(ctx context.Context, target string, o MessageOptions) error {
@@ -59,11 +60,13 @@ func (ua *UserAgent) Message(ctx context.Context, target string, o MessageOption
 		return &Error{Op: op, Code: CodeInvalidArgument, Reason: err.Error()}
 	}
 	return ua.do(ctx, op, func(done func(error)) {
-		ua.request(func() *sip.Request {
-			req := ua.newRequest(sip.MESSAGE, uri) // no Contact: RFC 3428 section 4
-			o.apply(req)
-			return req
-		}, accepted(done))
+		ua.outbox.add(ctx, uri.String(), done, func(done func(error)) {
+			ua.request(func() *sip.Request {
+				req := ua.newRequest(sip.MESSAGE, uri) // no Contact: RFC 3428 section 4
+				o.apply(req)
+				return req
+			}, accepted(done))
+		})
 	})
 }
 
@@ -75,7 +78,48 @@ func (c *Call) Message(ctx context.Context, o MessageOptions) error {
 	if err := o.check(); err != nil {
 		return &Error{Op: op, Code: CodeInvalidArgument, Reason: err.Error()}
 	}
-	return c.ua.do(ctx, op, func(done func(error)) { c.request(sip.MESSAGE, o.apply, done) })
+	return c.ua.do(ctx, op, func(done func(error)) {
+		c.ua.outbox.add(ctx, "call "+c.id, done, func(done func(error)) { c.request(sip.MESSAGE, o.apply, done) })
+	})
+}
+
+// outbox keeps the messages to one URI, and those inside one call, one at a time
+// and in their order: RFC 3428 section 8 allows no other while one is pending. It
+// belongs to the owner goroutine.
+type outbox map[string][]func()
+
+// add sends at once or when those before have had their answer. A message whose
+// context has ended by then is not sent.
+func (o outbox) add(ctx context.Context, key string, done func(error), send func(done func(error))) {
+	o[key] = append(o[key], func() {
+		over := false
+		finish := func(err error) {
+			if over {
+				return
+			}
+			over = true
+			done(err)
+			o.next(key)
+		}
+		if ctx.Err() != nil {
+			finish(ctxError("message", ctx))
+			return
+		}
+		send(finish)
+	})
+	if len(o[key]) == 1 {
+		o[key][0]()
+	}
+}
+
+func (o outbox) next(key string) {
+	queue := o[key]
+	if len(queue) <= 1 {
+		delete(o, key)
+		return
+	}
+	o[key] = slices.Delete(queue, 0, 1)
+	o[key][0]()
 }
 
 // check judges the options and fills in the default.

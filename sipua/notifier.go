@@ -46,8 +46,8 @@ type Notifier struct {
 
 // NotifierOptions say how a subscription is accepted.
 type NotifierOptions struct {
-	// Expires is the longest lifetime that is granted, in whole seconds. Default 1
-	// hour. Who asks for less gets less.
+	// Expires is the longest lifetime that is granted, in whole seconds. Default:
+	// what the package says, mostly 1 hour. Who asks for less gets less.
 	Expires time.Duration
 	// Pending: the person has not decided yet. Activate or Terminate follows.
 	Pending bool
@@ -202,7 +202,7 @@ func (n *Notifier) Body() (contentType string, body []byte) {
 // does not take.
 func (n *Notifier) Accept(ctx context.Context, o NotifierOptions) error {
 	const op = "accept subscription"
-	expires, err := checkLifetime(o.Expires)
+	expires, err := checkLifetime(o.Expires, usualLifetime(n.event))
 	if err == nil {
 		err = checkBody(o.ContentType, o.Body)
 	}
@@ -319,8 +319,8 @@ func (n *Notifier) end(reason string, err *Error) {
 	n.ua.emit(e)
 }
 
-// allowEvents appends the packages that we serve (RFC 6665 section 8.2.2), where
-// there are any.
+// allowEvents appends the packages that we serve, where there are any, to what
+// may begin a dialog (RFC 6665 section 4.4.4).
 func (ua *UserAgent) allowEvents(msg interface{ AppendHeader(sip.Header) }) {
 	if len(ua.cfg.EventPackages) > 0 {
 		msg.AppendHeader(sip.NewHeader("Allow-Events", strings.Join(ua.cfg.EventPackages, ", ")))
@@ -336,12 +336,12 @@ func (ua *UserAgent) badEvent(tx *transaction.Server) {
 // to refuse what is shorter than an hour).
 const minLifetime = time.Minute
 
-// lifetimeAsked reads the Expires of a SUBSCRIBE; without one it is an hour,
-// which is what most packages define. It answers what is too brief, and reports
-// whether to go on.
+// lifetimeAsked reads the Expires of a SUBSCRIBE. It answers what is too brief,
+// and reports whether to go on.
 func (ua *UserAgent) lifetimeAsked(req *sip.Request, tx *transaction.Server) (time.Duration, bool) {
 	if len(req.GetHeaders("Expires")) == 0 {
-		return time.Hour, true
+		event, _ := eventOf(req)
+		return usualLifetime(event), true
 	}
 	seconds, ok := message.Seconds(req, "Expires")
 	asked := min(time.Duration(seconds)*time.Second, maxExpires)

@@ -227,6 +227,7 @@ func (n *Notifier) next() {
 		}
 	})
 	x.next = inDialog(n.dialog)
+	x.retry = briefly // a state told twice is the same state
 }
 
 // answered takes the answer to the first NOTIFY of the queue.
@@ -244,10 +245,11 @@ func (n *Notifier) answered(q *notification, res *sip.Response, err error) {
 		err = rejected(res)
 	}
 	if q.done != nil {
-		q.done(err)
+		defer q.done(err) // once the state says what the answer means
 	}
 	switch {
 	case err == nil:
+		n.dialog.Refresh(res) // section 3.2: NOTIFY is a target refresh request (RFC 3261 section 12.2.1.2)
 	case res != nil && retryAfter(res) > 0 && !endsUsage(res.StatusCode): // only this one has failed
 	default:
 		failure := asError("notify", CodeInternal, err)

@@ -238,6 +238,10 @@ func TestSubscribeBadRequests(t *testing.T) {
 		res := w.ExpectResponse(w.T, 200)
 		require.Contains(w, value(res, "Allow"), "SUBSCRIBE")
 		require.Equal(w, "presence, x-private", value(res, "Allow-Events"))
+		k := w.outgoing()
+		require.Contains(w, value(k.invite, "Allow"), "SUBSCRIBE")
+		require.Contains(w, value(w.register(), "Allow"), "SUBSCRIBE")
+		k.bye()
 	}, serving)
 	play(t, func(w *world) { // a wild range is enough, and a filter is handed on
 		w.connect()
@@ -409,6 +413,31 @@ func TestNotifierRecovers(t *testing.T) {
 			w.Respond(req, 200, "OK")
 			require.NoError(w, done())
 		}
+	}, serving)
+}
+
+// The end does not wait for anybody's flow: it opens one, once.
+func TestNotifierEndsWithoutFlow(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.active()
+		one := begin(func() error { return k.n.Notify(w.Context(), "", nil) })
+		k.next()
+		w.Drop(1006, "")
+		synctest.Wait()
+		done := begin(func() error { return k.n.Terminate(w.Context(), "noresource", 0) })
+		w.Respond(k.next(), 200, "OK")
+		require.NoError(w, one())
+		w.Respond(k.next(), 200, "OK")
+		require.NoError(w, done())
+	}, serving)
+	play(t, func(w *world) {
+		k := w.active()
+		w.Drop(1006, "")
+		synctest.Wait()
+		w.Refuse(errors.New("down"))
+		require.ErrorIs(w, k.n.Terminate(w.Context(), "noresource", 0), sipua.ErrConnectionFailed)
+		require.Equal(w, "noresource", last[sipua.NotifierEnded](w).Reason)
+		w.ExpectNothing(w.T, time.Hour)
 	}, serving)
 }
 

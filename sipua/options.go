@@ -53,7 +53,7 @@ func (ua *UserAgent) Options(ctx context.Context, target string) (Capabilities, 
 			}
 			accepted(done)(res, err)
 		})
-		x.retry = true
+		x.retry = briefly
 	})
 	if err != nil {
 		return Capabilities{}, err

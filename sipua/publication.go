@@ -102,7 +102,7 @@ func (ua *UserAgent) Publish(ctx context.Context, o PublishOptions) (*Publicatio
 		target, err = ua.target(o.Target)
 	}
 	if err == nil {
-		o.Expires, err = checkLifetime(o.Expires)
+		o.Expires, err = checkLifetime(o.Expires, time.Hour)
 	}
 	if err == nil {
 		err = checkBody(o.ContentType, o.Body)
@@ -235,6 +235,7 @@ func (p *Publication) send(state publicationState, contentType string, body []by
 			p.answered(contentType, body, briefs, res, err, done)
 		})
 	x.next = func(*sip.Request) (uint32, bool) { p.seq++; return p.seq, true }
+	x.retry = briefly // one that has arrived made the tag old, and is followed by a 412
 }
 
 func (p *Publication) build(expires time.Duration, contentType string, body []byte) *sip.Request {
@@ -306,8 +307,8 @@ func (p *Publication) answered(contentType string, body []byte, briefs int, res 
 	p.next()
 }
 
-// wait tries again later: at once when the flow is back, otherwise after the
-// Retry-After or a while that grows.
+// wait tries again after the Retry-After or a while that grows, and at once when
+// the flow is back.
 func (p *Publication) wait(res *sip.Response, err error) {
 	p.state, p.lost = publicationWaiting, flowFailed(err)
 	p.tries++

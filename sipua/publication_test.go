@@ -159,9 +159,9 @@ func TestPublish423(t *testing.T) {
 		k, req, done := w.publishing(here)
 		w.Respond(req, 423, "Interval Too Brief", h("Min-Expires", "900"))
 		req = k.next("", "<open/>", "900")
-		w.Respond(req, 200, "OK", h("SIP-ETag", "e1"))
+		w.Respond(req, 200, "OK", h("SIP-ETag", "e1"), h("Expires", "86400")) // longer than asked
 		require.NoError(w, done())
-		w.Timeout = time.Hour
+		w.Timeout = 900 * time.Second
 		k.next("e1", "", "900")
 	})
 	play(t, func(w *world) {
@@ -201,6 +201,7 @@ func TestPublishTurns(t *testing.T) {
 		three := begin(func() error { return k.p.Remove(w.Context()) })
 		synctest.Wait()
 		four := begin(func() error { return k.p.Update(w.Context(), "a/b", []byte("4")) })
+		five := begin(func() error { return k.p.Remove(w.Context()) })
 		w.ExpectNothing(w.T, time.Second)
 		k.grant(req, "e2")
 		require.NoError(w, one())
@@ -209,6 +210,7 @@ func TestPublishTurns(t *testing.T) {
 		w.Respond(k.next("e3", "", "0"), 412, "Gone") // nothing left to remove
 		require.NoError(w, three())
 		require.ErrorIs(w, four(), sipua.ErrInvalidState)
+		require.NoError(w, five())
 	})
 }
 
@@ -220,7 +222,10 @@ func TestPublicationFails(t *testing.T) {
 		w.Respond(k.next("e1", "x", "600"), 415, "No")
 		typed(w, done(), sipua.CodeRejected, 415)
 		w.Timeout = time.Hour
-		w.Respond(k.next("e1", "", "600"), 412, "Gone")
+		begun := time.Now()
+		req := k.next("e1", "", "600")
+		require.GreaterOrEqual(w, time.Since(begun), 4*time.Minute, "no hurry")
+		w.Respond(req, 412, "Gone")
 		k.grant(k.next("", "<open/>", "600"), "e2")
 	})
 	play(t, func(w *world) { // an update that meets a restart publishes the new state
@@ -304,6 +309,12 @@ func TestPublicationClose(t *testing.T) {
 		done := begin(func() error { return w.ua.Shutdown(w.Context()) })
 		w.Respond(k.next("e1", "", "0"), 200, "OK")
 		require.NoError(w, done())
+	})
+	play(t, func(w *world) { // and says when it could not
+		k := w.publish()
+		done := begin(func() error { return w.ua.Shutdown(w.Context()) })
+		w.Respond(k.next("e1", "", "0"), 500, "No")
+		typed(w, done(), sipua.CodeRejected, 500)
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 // SUBSCRIBE comes besides where the configuration names packages: see allowed.
 const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO"
 
-// allowed is the Allow header of responses.
+// allowed is the Allow header of requests and responses.
 func (ua *UserAgent) allowed() sip.Header {
 	if len(ua.cfg.EventPackages) > 0 {
 		return sip.NewHeader("Allow", allow+", SUBSCRIBE")
@@ -177,6 +177,9 @@ func (ua *UserAgent) receiveOptions(tx *transaction.Server) {
 		sip.NewHeader("Supported", strings.Join(extensions, ", "))}
 	if len(ua.cfg.EventPackages) > 0 {
 		headers = append(headers, sip.NewHeader("Allow-Events", strings.Join(ua.cfg.EventPackages, ", ")))
+	}
+	if len(ua.cfg.InfoPackages) > 0 {
+		headers = append(headers, sip.NewHeader("Recv-Info", strings.Join(ua.cfg.InfoPackages, ", "))) // RFC 6086
 	}
 	ua.respond(tx, status, reason, headers...)
 }

@@ -38,7 +38,7 @@ func (b *binding) build(a act, target *sip.Uri) *sip.Request {
 		req.AppendHeader(sip.NewHeader("Contact", "*"))
 		req.AppendHeader(sip.NewHeader("Expires", seconds))
 	}
-	req.AppendHeader(sip.NewHeader("Allow", allow))
+	req.AppendHeader(ua.allowed())
 	// RFC 3327: proxies may put themselves between; RFC 5627; RFC 5626.
 	supported := "path, gruu"
 	if !ua.registration.noOutbound {

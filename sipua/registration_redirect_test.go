@@ -178,6 +178,25 @@ func TestRedirectedToMany(t *testing.T) {
 	})
 }
 
+// What a registrar wants to be asked otherwise is asked so, and is no failure of
+// its address: 423 (section 10.2.8), 439 (RFC 5626 section 11.1), a challenge.
+func TestRedirectedToManyAsksOtherwise(t *testing.T) {
+	for _, status := range []int{423, 439, 401} {
+		t.Run(itoa(status), func(t *testing.T) {
+			play(t, func(w *world) {
+				req, done := w.registering()
+				w.moved(req, 302, "<sip:b.example.com>", "<sip:c.example.com>")
+				w.Respond(w.ExpectRequest(w.T, "REGISTER"), status, "No", h("Min-Expires", "900"),
+					h("WWW-Authenticate", `Digest realm="b.example.com", nonce="n1", qop="auth"`))
+				again := w.ExpectRequest(w.T, "REGISTER")
+				require.Equal(w, "sip:b.example.com", again.Recipient.String())
+				w.Respond(again, 200, "OK", again.Contact())
+				require.NoError(w, done())
+			})
+		})
+	}
+}
+
 // An address that a 301 gave and that is wrong is not kept: the domain is asked
 // again.
 func TestMovedForGoodButWrong(t *testing.T) {

@@ -95,6 +95,21 @@ func TestRefreshGrantedNothing(t *testing.T) {
 	})
 }
 
+// What a 200 brought that gave no time is not used: neither GRUU nor route.
+func TestGrantedNothingBringsNothing(t *testing.T) {
+	play(t, func(w *world) {
+		req, done := w.registering()
+		w.Respond(req, 200, "OK", contactWith(req, `;pub-gruu="sip:1001@example.com;gr=x";expires=0`), h("Service-Route", "<sip:p.example.com;lr>"))
+		typed(w, done(), sipua.CodeProtocol, 200)
+		call := w.callOut()
+		invite := w.ExpectRequest(w.T, "INVITE")
+		require.NotContains(w, value(invite, "Contact"), "gr=x")
+		require.Empty(w, values(invite, "Route"))
+		w.Respond(invite, 486, "Busy Here")
+		w.end(call)
+	})
+}
+
 // Retry-After, as text may have it (section 20.33).
 func TestRetryAfter(t *testing.T) {
 	for text, want := range map[string]time.Duration{
@@ -148,6 +163,20 @@ func TestFinalStatuses(t *testing.T) {
 		typed(w, done(), sipua.CodeUnauthorized, 401)
 		require.True(w, last[sipua.RegistrationFailed](w).Final)
 		w.ExpectNothing(w.T, time.Hour)
+	})
+}
+
+// Who registers before the next attempt takes its place: there is no second one.
+func TestRegisterTakesThePlaceOfAnAttempt(t *testing.T) {
+	play(t, func(w *world) {
+		req, done := w.registering()
+		w.Respond(req, 500, "Not now")
+		require.Error(w, done())
+		req, done = w.registering()
+		time.Sleep(20 * time.Second) // the attempt would have come
+		w.Respond(req, 200, "OK", req.Contact())
+		require.NoError(w, done())
+		w.ExpectNothing(w.T, 4*time.Minute)
 	})
 }
 

@@ -90,7 +90,8 @@ func (c *Call) reinvite(w *wish, sdp string) {
 	x = c.ua.requestOver(c.link, func() *sip.Request {
 		req := c.dialog.Request(sip.INVITE)
 		req.AppendHeader(c.contactHeader())
-		req.AppendHeader(sip.NewHeader("Allow", allow))
+		req.AppendHeader(c.ua.allowed())
+		c.ua.recvInfo(req)
 		setSDP(req, sdp)
 		return req
 	}, func(res *sip.Response, err error) {
@@ -101,6 +102,7 @@ func (c *Call) reinvite(w *wish, sdp string) {
 		switch {
 		case err == nil && res.StatusCode < 300:
 			c.dialog.Refresh(res) // section 12.2.1.2: the ACK goes to the new target already
+			c.learnInfo(res)
 			c.acknowledge(c.dialog, x.tx.Request, "")
 			if !answered { // else it is a retransmission
 				answered = true
@@ -264,7 +266,9 @@ func (c *Call) reinvited(req *sip.Request, tx *transaction.Server) {
 func (c *Call) answerReinvite(tx *transaction.Server, remote, local string) {
 	res := c.ua.response(tx.Request, sip.StatusOK, "OK", c.dialog.ID.LocalTag)
 	res.AppendHeader(c.contactHeader())
-	res.AppendHeader(sip.NewHeader("Allow", allow))
+	res.AppendHeader(c.ua.allowed())
+	c.ua.recvInfo(res)
+	c.learnInfo(tx.Request)
 	setSDP(res, local)
 	_ = c.exchange.Do(offer.AnswerOut) // refused, and rightly, when the offer is ours
 	c.await(tx, res)

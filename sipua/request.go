@@ -28,17 +28,19 @@ type exchange struct {
 	// credentials. It returns the new sequence number, or false to give up. The
 	// default counts on from the request.
 	next func(req *sip.Request) (seq uint32, ok bool)
-	// retry: when the flow is lost before the answer came, the request is built
-	// anew and sent over the next flow. It is for requests that do no harm when the
-	// other side has got them already.
-	retry   bool
+	// retry: when the flow is lost before the answer came, the request waits this
+	// long for the next flow, is built anew and sent over it. It is for requests that
+	// do no harm when the other side has got them already.
+	retry   time.Duration
 	retries int    // so far
-	limit   *timer // of the wait for that flow
+	limit   *timer // of that wait
 }
 
 const (
-	// retryFor bounds how long a request waits for the next flow.
-	retryFor = 5 * time.Minute
+	// briefly is as long as the transaction would have lasted.
+	briefly = transaction.Timeout
+	// patiently is for what is not to be left behind at the other side.
+	patiently = 5 * time.Minute
 	// maxRetries bounds how many flows a request may be lost with: it may be what
 	// makes servers close them.
 	maxRetries = 3
@@ -90,7 +92,7 @@ func (x *exchange) send(req *sip.Request) {
 
 func (x *exchange) receive(res *sip.Response, err error) {
 	switch {
-	case err != nil && x.retry && x.retries < maxRetries && errors.Is(err, ErrConnectionLost) && !x.ua.closed:
+	case err != nil && x.retry > 0 && x.retries < maxRetries && errors.Is(err, ErrConnectionLost) && !x.ua.closed:
 		x.retries++
 		x.auth, x.tx = authenticator{}, nil
 		x.wait()
@@ -111,8 +113,9 @@ func (x *exchange) wait() {
 	}
 	x.ua.unsent = append(x.ua.unsent, x)
 	x.ua.owner.post(x.ua.links[0].flow.Want) // nobody may have wanted it before; not inside its own callback
-	x.limit = x.ua.after(retryFor, func() {
+	x.limit = x.ua.after(x.retry, func() {
 		x.ua.dropUnsent(x)
+		x.ua.links[0].flow.Rest()
 		x.handler(nil, &Error{Code: CodeConnectionLost, Reason: "the connection was lost and did not come back in time"})
 	})
 }

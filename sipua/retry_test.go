@@ -144,6 +144,23 @@ func TestFetchIsRetried(t *testing.T) {
 	})
 }
 
+// OPTIONS is repeated: it changes nothing.
+func TestOptionsIsRetried(t *testing.T) {
+	play(t, func(w *world) {
+		require.NoError(w, w.ua.Connect(w.Context()))
+		var what sipua.Capabilities
+		done := begin(func() (err error) { what, err = w.ua.Options(w.Context(), "1002"); return err })
+		first := w.ExpectRequest(w.T, "OPTIONS")
+		w.Drop(1006, "")
+		again := w.ExpectRequest(w.T, "OPTIONS")
+		require.NotEqual(w, branch(first), branch(again))
+		require.Equal(w, first.Recipient.String(), again.Recipient.String())
+		w.Respond(again, 200, "OK", h("Allow", "INVITE, ACK"))
+		require.NoError(w, done())
+		require.Equal(w, []string{"INVITE", "ACK"}, what.Allow)
+	})
+}
+
 // REGISTER is made anew over the next flow: the same Call-ID, a higher CSeq, a new
 // branch (section 10.2.4).
 func TestRegisterIsRetried(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -207,8 +208,8 @@ func TestLeavingDoesNotWaitForAPassword(t *testing.T) {
 // not end by themselves.
 type stuck struct {
 	sipua.Transport
-	deaf *bool
-	n    *int
+	deaf *atomic.Bool
+	n    *atomic.Int32
 }
 
 func (s stuck) Dial(ctx context.Context, url string) (sipua.Conn, error) {
@@ -225,8 +226,8 @@ type stuckConn struct {
 }
 
 func (c *stuckConn) Write(m []byte) error {
-	if *c.s.deaf {
-		*c.s.n++
+	if c.s.deaf.Load() {
+		c.s.n.Add(1)
 		return errors.New("closing")
 	}
 	return c.Conn.Write(m)
@@ -235,16 +236,17 @@ func (c *stuckConn) Write(m []byte) error {
 // Connections that take nothing and do not say that they have ended: no request goes
 // back and forth between them without a pause, and they are given up.
 func TestConnectionsThatTakeNothing(t *testing.T) {
-	deaf, written := false, 0
+	var deaf atomic.Bool
+	var written atomic.Int32
 	play(t, func(w *world) {
 		w.outbound()
-		deaf = true
+		deaf.Store(true)
 		done := begin(func() error { _, err := w.ua.Options(w.Context(), "1002"); return err })
 		synctest.Wait()
-		require.Less(w, written, 20)
+		require.Less(w, int(written.Load()), 20)
 		time.Sleep(2 * time.Second)
 		require.Positive(w, count[sipua.Disconnected](w))
-		deaf = false
+		deaf.Store(false)
 		for {
 			req := w.anyRequest()
 			if req.Method == "OPTIONS" {

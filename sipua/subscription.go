@@ -66,7 +66,7 @@ type SubscribeOptions struct {
 	// package, as far as this package knows it.
 	Accept []string
 	// Expires is the lifetime asked for, in whole seconds, up to 24 hours. The
-	// notifier may shorten it. Default 1 hour.
+	// notifier may shorten it. Default: what the package says, mostly 1 hour.
 	Expires time.Duration
 	// Headers go into each SUBSCRIBE besides its own.
 	Headers []Header
@@ -127,7 +127,7 @@ const (
 	onPending                              // NOTIFY: pending
 	onActive                               // NOTIFY: active
 	onOver                                 // NOTIFY: terminated, for good
-	onAgain                                // NOTIFY: terminated, to be tried again
+	onAgain                                // NOTIFY: terminated, to be tried again; or the notifier is away: 480, 430
 	onSilence                              // Timer N: no NOTIFY
 	onExpired                              // the lifetime is over
 	onDue                                  // it is time for the next SUBSCRIBE
@@ -262,7 +262,7 @@ func (ua *UserAgent) Subscribe(target string, o SubscribeOptions) (*Subscription
 		err = checkEvent(o.Event, o.ID)
 	}
 	if err == nil {
-		o.Expires, err = checkLifetime(o.Expires)
+		o.Expires, err = checkLifetime(o.Expires, usualLifetime(o.Event))
 	}
 	if err == nil {
 		err = checkBody(o.ContentType, o.Body)
@@ -352,7 +352,8 @@ func (s *Subscription) Active(ctx context.Context) error {
 
 // Refresh asks for the state at once and prolongs the subscription; one that
 // waits tries again at once. It returns when the notifier has answered; the
-// state comes with the event Notified. CodeInvalidState when it is over.
+// state comes with the event Notified. While a SUBSCRIBE is under way, the answer
+// to that one is waited for. CodeInvalidState when it is over.
 func (s *Subscription) Refresh(ctx context.Context) error {
 	return s.ua.do(ctx, "refresh subscription", func(done func(error)) {
 		switch {

@@ -48,7 +48,9 @@ func parseSubstate(msg sip.Message) (s substate, ok bool) {
 		n, err := strconv.ParseUint(v, 10, 31)
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "expires":
-			s.expires, s.hasExpires = int(n), err == nil
+			if err == nil {
+				s.expires, s.hasExpires = int(n), true
+			}
 		case "reason":
 			s.reason = strings.ToLower(clean(message.Unquote(v), 40))
 		case "retry-after": // seconds
@@ -97,6 +99,9 @@ func (s *Subscription) receiveNotify(req *sip.Request, tx *transaction.Server) {
 	if !d.Accept(req) {
 		ua.respond(tx, sip.StatusInternalServerError, "CSeq Out of Order") // RFC 3261 section 12.2.2
 		return
+	}
+	if !s.notified {
+		d.Reroute(req)
 	}
 	d.Refresh(req)
 	s.dialog, s.notified = d, true

@@ -247,6 +247,35 @@ func TestResubscribeFails(t *testing.T) {
 	})
 }
 
+// The body comes as a typed value where the package is known; one that cannot be
+// read is told, and comes as it is.
+func TestNotifiedValue(t *testing.T) {
+	mwi := func(o *sipua.SubscribeOptions) { o.Event = "message-summary" }
+	play(t, func(w *world) {
+		k := w.watching(mwi)
+		require.Equal(w, "application/simple-message-summary", value(k.req, "Accept"))
+		send := func(contentType, body string) sipua.Notified {
+			req := k.notification("active;expires=600", "")
+			req.AppendHeader(h("Content-Type", contentType))
+			req.SetBody([]byte(body))
+			w.Send(req)
+			w.ExpectResponse(w.T, 200)
+			return last[sipua.Notified](w)
+		}
+		n := send("Application/Simple-Message-Summary;x=y", "Messages-Waiting: yes\r\n")
+		require.IsType(w, sipua.MessageSummary{}, n.Value)
+		n = send("application/simple-message-summary", "Nonsense\x00\r\n")
+		require.Nil(w, n.Value)
+		require.Equal(w, "Nonsense\x00\r\n", string(n.Body))
+		require.Equal(w, 1, count[sipua.ProtocolError](w))
+		require.Equal(w, sipua.SubscriptionActive, k.s.State())
+	})
+	play(t, func(w *world) { // the package says how long, RFC 3680 section 4.5
+		k := w.subscribe(func(o *sipua.SubscribeOptions) { o.Event = "reg" })
+		require.Equal(w, "3761", value(k.req, "Expires"))
+	})
+}
+
 // A NOTIFY that nobody has asked for.
 func TestUnsolicitedNotify(t *testing.T) {
 	mwi := func(w *world, headers ...sip.Header) *sip.Request {

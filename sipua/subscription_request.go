@@ -23,8 +23,9 @@ func (s *Subscription) send(expires time.Duration, done func(error)) {
 	s.due.stop()
 	s.busy, s.lost = true, false
 	generation := s.generation
-	inside := s.dialog != nil
+	inside := false
 	x := s.ua.request(func() *sip.Request {
+		inside = s.dialog != nil
 		switch {
 		case generation != s.generation:
 			return nil
@@ -47,6 +48,7 @@ func (s *Subscription) send(expires time.Duration, done func(error)) {
 		s.listen()
 		return s.nextSeq(), true
 	}
+	x.retry = briefly // over another flow, if there is one; otherwise rest has made a new generation
 	s.request = x
 }
 
@@ -121,6 +123,9 @@ func (s *Subscription) answered(inside bool, expires time.Duration, res *sip.Res
 	status := res.StatusCode
 	if status < 300 { // 202 is RFC 3265's
 		s.briefs = 0
+		if inside && s.dialog != nil && s.dialog.ID.RemoteTag == message.ToTag(res) {
+			s.dialog.Refresh(res) // section 3.1: SUBSCRIBE is a target refresh request (RFC 3261 section 12.2.1.2)
+		}
 		s.handle(onAccepted, e)
 		return
 	}
@@ -140,6 +145,11 @@ func (s *Subscription) answered(inside bool, expires time.Duration, res *sip.Res
 	switch {
 	case inside && (status == sip.StatusCallTransactionDoesNotExists || status == sip.StatusRequestTimeout):
 		s.handle(onGone, e)
+	case s.held() && (status == sip.StatusTemporarilyUnavailable || status == 430) && s.tries < maxTries:
+		// The dialog is gone (RFC 5057 section 5.1), or the flow that its route leads to
+		// (430, RFC 5626 section 11.5). The notifier is away for a while, as after a
+		// restart of the server that both are at.
+		s.handle(onAgain, e)
 	case inside && endsUsage(status) && e.after == 0:
 		s.handle(onRefused, e)
 	case inside && status != sip.StatusForbidden, s.held() && passing && s.tries < maxTries:

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emiago/sipgo/sip"
 	"github.com/stretchr/testify/require"
 )
 
@@ -102,6 +103,39 @@ func TestBackoff(t *testing.T) {
 		most := min(time.Second<<min(tries, 20), 10*time.Minute)
 		require.GreaterOrEqual(t, backoff(tries), most/2)
 		require.LessOrEqual(t, backoff(tries), most)
+	}
+}
+
+// Whatever a stranger writes into these headers is read without harm.
+func TestEventHeaders(t *testing.T) {
+	read := func(name, value string) *sip.Request {
+		req := sip.NewRequest(sip.NOTIFY, sip.Uri{Scheme: "sip", Host: "x"})
+		req.AppendHeader(sip.NewHeader(name, value))
+		return req
+	}
+	for value, want := range map[string][2]string{
+		"presence": {"presence"}, " presence ; x=y; ID = 7 ": {"presence", "7"}, `a;b="c;id=9";id=1`: {"a", "1"},
+		"": {}, ";": {}, ";;;id": {}, `"`: {`"`}, "a;id": {"a"}, "a;id=;id=3": {"a", "3"},
+	} {
+		event, id := eventOf(read("Event", value))
+		require.Equal(t, want, [2]string{event, id}, value)
+	}
+	for value, want := range map[string]substate{
+		"active":                                  {state: "active"},
+		"Active;EXPIRES=60":                       {state: "active", expires: 60, hasExpires: true},
+		"active;expires=-1":                       {state: "active"},
+		"active;expires=99999999999":              {state: "active"},
+		"terminated;reason=\"x\";retry-after=5":   {state: "terminated", reason: "x", retryAfter: 5 * time.Second},
+		"terminated;retry-after=2147483647":       {state: "terminated", retryAfter: maxExpires},
+		"terminated;reason=" + string(rune(0x85)): {state: "terminated"},
+	} {
+		got, ok := parseSubstate(read("Subscription-State", value))
+		require.True(t, ok, value)
+		require.Equal(t, want, got, value)
+	}
+	for _, value := range []string{"", ";", "a b", `"active"`, ";expires=3"} {
+		_, ok := parseSubstate(read("Subscription-State", value))
+		require.False(t, ok, value)
 	}
 }
 

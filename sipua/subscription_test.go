@@ -110,9 +110,9 @@ func (k *watch) over() sipua.SubscriptionEnded {
 func (w *world) told() []string {
 	synctest.Wait()
 	var all []string
-	for _, e := range w.events {
+	for _, e := range w.recorded() {
 		switch e := e.(type) {
-		case sipua.Connected, sipua.Disconnected, sipua.Registered, sipua.Unregistered:
+		case sipua.Connected, sipua.Disconnected, sipua.Reconnecting, sipua.Registered, sipua.Unregistered:
 		case sipua.SubscriptionChanged:
 			all = append(all, fmt.Sprint(e.State, " ", e.Expires.Round(time.Second)))
 		case sipua.Notified:
@@ -439,7 +439,7 @@ func TestSubscriptionRefreshFails(t *testing.T) {
 		}
 		return k, done()
 	}
-	for _, status := range []int{404, 405, 410, 416, 480, 482, 485, 489, 501, 604, 403} {
+	for _, status := range []int{404, 405, 410, 416, 482, 485, 489, 501, 604, 403} {
 		play(t, func(w *world) {
 			k, err := refresh(w, status)
 			typed(w, err, sipua.CodeRejected, status)
@@ -657,6 +657,59 @@ func TestSubscriptionRecovers(t *testing.T) {
 		w.OnDial(nil)
 		k.next(true)
 	})
+}
+
+// With two flows (RFC 5626) the loss of one is no loss: what it took along is sent
+// over the other.
+func TestEventsOverTwoFlows(t *testing.T) {
+	two := func(c *sipua.Config) {
+		c.Flows = 2
+		c.Servers = []sipua.Server{{URL: "wss://a.example.com"}, {URL: "wss://b.example.com"}}
+	}
+	both := func(w *world) {
+		done := begin(func() error { return w.ua.Register(w.Context()) })
+		for range 2 {
+			req := w.ExpectRequest(w.T, "REGISTER")
+			w.Of(req).Respond(req, 200, "OK", contactWith(req, ";expires=7200"), h("Require", "outbound"))
+		}
+		require.NoError(w, done())
+		synctest.Wait()
+	}
+	lose := func(w *world, req *sip.Request) {
+		w.Of(req).OnDial(func(context.Context, string) error { return errors.New("down") })
+		w.Of(req).Drop(1006, "")
+		synctest.Wait()
+	}
+	play(t, func(w *world) {
+		both(w)
+		k := w.subscribe()
+		lose(w, k.req)
+		req := w.ExpectRequest(w.T, "SUBSCRIBE")
+		require.Equal(w, value(k.req, "Call-ID"), value(req, "Call-ID"))
+		w.Of(req).Send(w.NewResponse(req, 200, "OK", h("Contact", peerContact)))
+		w.Of(req).Send(k.notification("active;expires=600", ""))
+		w.ExpectResponse(w.T, 200)
+		require.NoError(w, k.s.Active(w.Context()))
+	}, two)
+	play(t, func(w *world) {
+		both(w)
+		_, req, done := w.publishing(here)
+		lose(w, req)
+		req = w.ExpectRequest(w.T, "PUBLISH")
+		w.Of(req).Respond(req, 200, "OK", h("SIP-ETag", "e1"))
+		require.NoError(w, done())
+	}, two)
+	play(t, func(w *world) {
+		both(w)
+		k := w.requested()
+		done := begin(func() error { return k.n.Accept(w.Context(), present) })
+		w.ExpectResponse(w.T, 200)
+		req := w.ExpectRequest(w.T, "NOTIFY")
+		lose(w, req)
+		req = w.ExpectRequest(w.T, "NOTIFY")
+		w.Of(req).Respond(req, 200, "OK")
+		require.NoError(w, done())
+	}, two, serving)
 }
 
 func TestSubscriptionClose(t *testing.T) {

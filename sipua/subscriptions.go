@@ -75,8 +75,9 @@ func (ss *subscriptions) close(err error) {
 	}
 }
 
-// endSubscriptions takes leave of everybody, for Shutdown.
-func (ua *UserAgent) endSubscriptions(ctx context.Context) {
+// endSubscriptions takes leave of everybody, for Shutdown. The error says what may
+// be left at a server; whom we told of our state finds out by himself.
+func (ua *UserAgent) endSubscriptions(ctx context.Context) error {
 	var ours []*Subscription
 	var theirs []*Notifier
 	var publications []*Publication
@@ -85,19 +86,21 @@ func (ua *UserAgent) endSubscriptions(ctx context.Context) {
 		done(nil)
 	})
 	if err != nil {
-		return
+		return nil // closed, or Unregister says so too
 	}
 	var wg sync.WaitGroup
-	for _, s := range ours {
-		wg.Go(func() { _ = s.Unsubscribe(ctx) }) // what is over already is no failure
+	left := make([]error, len(ours)+len(publications))
+	for i, s := range ours {
+		wg.Go(func() { left[i] = s.Unsubscribe(ctx) })
+	}
+	for i, p := range publications {
+		wg.Go(func() { left[len(ours)+i] = p.Remove(ctx) })
 	}
 	for _, n := range theirs {
 		wg.Go(func() { _ = n.Terminate(ctx, "probation", 0) })
 	}
-	for _, p := range publications {
-		wg.Go(func() { _ = p.Remove(ctx) })
-	}
 	wg.Wait()
+	return errors.Join(left...)
 }
 
 // receive takes a SUBSCRIBE or NOTIFY inside a dialog of ours. It reports false
@@ -250,11 +253,20 @@ func checkOwn(headers []Header, own ...string) error {
 	return checkHeaders(headers)
 }
 
+// usualLifetime is what a package says of a SUBSCRIBE without Expires, and an hour
+// where the package is not known.
+func usualLifetime(event string) time.Duration {
+	if d := defaultExpires(event); d > 0 {
+		return d
+	}
+	return time.Hour
+}
+
 // checkLifetime fills in the default of an Expires.
-func checkLifetime(d time.Duration) (time.Duration, error) {
+func checkLifetime(d, usual time.Duration) (time.Duration, error) {
 	switch {
 	case d == 0:
-		return time.Hour, nil
+		return usual, nil
 	case d < time.Second || d > maxExpires:
 		return 0, fmt.Errorf("the option Expires %v is out of range: from one second to %v", d, maxExpires)
 	}

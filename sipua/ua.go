@@ -40,6 +40,7 @@ type UserAgent struct {
 	recovering    bool    // a flow was lost, and subscriptions may wait for one
 	recheckTimer  *timer
 	unsent        []*exchange // requests that wait for the next flow
+	outbox        outbox
 	registration  registration
 	calls         []*Call
 	subscriptions subscriptions
@@ -62,7 +63,7 @@ func New(cfg Config) (*UserAgent, error) {
 	ua := &UserAgent{
 		cfg: cfg, aor: aor,
 		owner: newQueue(), events: newQueue(),
-		dialogs: map[dialog.ID]*Call{}, timers: map[*timer]bool{},
+		dialogs: map[dialog.ID]*Call{}, timers: map[*timer]bool{}, outbox: outbox{},
 		host: message.NewToken(12) + ".invalid", user: message.NewToken(8),
 	}
 	ua.auth = newAuthentication(ua, cfg.Credentials)
@@ -176,8 +177,8 @@ func (ua *UserAgent) publishCalls() {
 	ua.callList.Store(&list)
 }
 
-// Shutdown ends every call, subscription and publication, unregisters and closes. Nothing is left at the
-// server when it returns nil. When ctx ends first the rest is dropped as by
+// Shutdown ends every call, subscription and publication, unregisters and
+// closes. Nothing is left at the server when it returns nil. When ctx ends first the rest is dropped as by
 // Close, and the error says so.
 func (ua *UserAgent) Shutdown(ctx context.Context) error {
 	var wg sync.WaitGroup
@@ -185,12 +186,12 @@ func (ua *UserAgent) Shutdown(ctx context.Context) error {
 		wg.Go(func() { _ = c.Hangup(ctx) }) // a call that is over already is no failure
 	}
 	wg.Wait()
-	ua.endSubscriptions(ctx)
+	left := ua.endSubscriptions(ctx)
 	err := ua.Unregister(ctx)
 	if errors.Is(err, ErrClosed) {
 		err = nil
 	}
-	return errors.Join(err, ua.Close())
+	return errors.Join(left, err, ua.Close())
 }
 
 // Close drops everything at once: calls end (the other side is sent what ends

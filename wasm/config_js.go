@@ -17,7 +17,7 @@ func readConfig(args js.Value) (sipua.Config, error) {
 		CredentialsFor:      askCredentials(args.Get("credentials")),
 		MinDigest:           minDigests[text(args, "minDigest")],
 		InstanceID:          text(args, "instanceId"),
-		RegistrationExpires: time.Duration(number(args, "registrationExpires", 0) * float64(time.Second)),
+		RegistrationExpires: seconds(args, "registrationExpires"),
 		ConnectTimeout:      milliseconds(args, "connectTimeout", 0),
 		Reconnect: sipua.Reconnect{
 			Base: milliseconds(args, "reconnectDelay", 0), Max: milliseconds(args, "reconnectMaxDelay", 0), Return: milliseconds(args, "returnInterval", 0),
@@ -28,6 +28,11 @@ func readConfig(args js.Value) (sipua.Config, error) {
 		Flows:      int(number(args, "flows", 0)),
 		NoOutbound: args.Get("outbound").Type() == js.TypeBoolean && !args.Get("outbound").Bool(),
 		Push:       readPush(args.Get("push")),
+
+		EventPackages:     readTexts(args.Get("eventPackages")),
+		UnsolicitedNotify: args.Get("unsolicitedNotify").Truthy(),
+		AcceptMessages:    readTexts(args.Get("acceptMessages")),
+		InfoPackages:      readTexts(args.Get("infoPackages")),
 	}
 	each(args.Get("servers"), func(v js.Value) {
 		if v.Type() == js.TypeString {
@@ -120,6 +125,10 @@ func milliseconds(v js.Value, name string, otherwise float64) time.Duration {
 	return time.Duration(number(v, name, otherwise) * float64(time.Millisecond))
 }
 
+func seconds(v js.Value, name string) time.Duration {
+	return time.Duration(number(v, name, 0) * float64(time.Second))
+}
+
 // each calls f with the items of a list, if it is one.
 func each(list js.Value, f func(js.Value)) {
 	if !isArray(list) {
@@ -128,6 +137,16 @@ func each(list js.Value, f func(js.Value)) {
 	for i := range list.Length() {
 		f(list.Index(i))
 	}
+}
+
+// readTexts reads a list of strings.
+func readTexts(list js.Value) (all []string) {
+	each(list, func(v js.Value) {
+		if v.Type() == js.TypeString {
+			all = append(all, v.String())
+		}
+	})
+	return all
 }
 
 // readPairs reads [name, value] pairs of strings. What is none is refused, so

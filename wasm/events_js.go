@@ -48,6 +48,17 @@ func (p *port) event(a *agent, e sipua.Event) {
 	case sipua.CallEnded:
 		onCall(e.Call, "ended", withError(object("by", string(e.By), "status", e.Status, "reason", e.Reason), e.Err))
 		p.forget(e.Call)
+	case sipua.CallInfo:
+		o := withContent(object(), e.ContentType, e.Body)
+		optional(o, "package", e.Package)
+		p.emitOn(e.Call, "info", o)
+	case sipua.CallMessage:
+		p.emitOn(e.Call, "message", withContent(object(), e.ContentType, e.Body))
+	case sipua.IncomingMessage:
+		o := object("from", identityObject(e.From), "to", identityObject(e.To))
+		p.emit(a.handle, "message", withContent(o, e.ContentType, e.Body))
+	default:
+		p.subscriptionEvent(a, e)
 	}
 }
 
@@ -58,6 +69,20 @@ func object(fields ...any) map[string]any {
 		o[fields[i].(string)] = fields[i+1]
 	}
 	return o
+}
+
+// texts is a list for JavaScript.
+func texts(list []string) []any {
+	return objects(list, func(s string) any { return s })
+}
+
+// objects makes a list of what f makes of each item; it is never null.
+func objects[T any](list []T, f func(T) any) []any {
+	all := make([]any, len(list))
+	for i, v := range list {
+		all[i] = f(v)
+	}
+	return all
 }
 
 func withError(o map[string]any, err error) map[string]any {

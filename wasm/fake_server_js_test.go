@@ -36,7 +36,13 @@ func start(t *testing.T) *facade {
 	_, f.peer = sipuatest.NewPipe()
 	ready := make(chan js.Value, 1)
 	f.on("ready", func(args []js.Value) { ready <- args[0] })
-	f.on("sending", func(args []js.Value) { f.wire <- args[0].String() })
+	f.on("sending", func(args []js.Value) {
+		if args[0].Type() == js.TypeString {
+			f.wire <- args[0].String()
+		} else {
+			f.wire <- string(bytesOf(args[0]))
+		}
+	})
 	f.on("dialled", func(args []js.Value) { f.dialed <- args[0] })
 	f.on("heard", func(args []js.Value) { f.events <- event{args[0].Int(), args[1].String(), args[2]} })
 	f.Set("emit", js.Global().Get("Function").New("page", "return function (handle, type, payload) { page.heard(handle, type, payload); if (type === page.throwing) throw new Error('a listener threw'); };").Invoke(f.Value))

@@ -104,6 +104,32 @@ var agentOps = map[string]func(*port, context.Context, *agent, js.Value) (any, e
 		p.addLocked(c, int(number(args, "call", 0)))
 		return callObject(c), nil
 	},
+	"subscribe": func(p *port, _ context.Context, a *agent, args js.Value) (any, error) { return p.subscribe(a, args) },
+	"publish":   (*port).publish,
+	"message": func(_ *port, ctx context.Context, a *agent, args js.Value) (any, error) {
+		o, err := readMessage(args)
+		if err != nil {
+			return nil, err
+		}
+		return nil, a.ua.Message(ctx, text(args, "target"), o)
+	},
+	"options": func(_ *port, ctx context.Context, a *agent, args js.Value) (any, error) {
+		c, err := a.ua.Options(ctx, text(args, "target"))
+		if err != nil {
+			return nil, err
+		}
+		o := object("status", c.Status, "reason", c.Reason, "allow", texts(c.Allow), "supported", texts(c.Supported),
+			"accept", texts(c.Accept), "allowEvents", texts(c.AllowEvents))
+		optional(o, "userAgent", c.UserAgent)
+		return withContent(o, c.ContentType, c.Body), nil
+	},
+}
+
+func readMessage(args js.Value) (o sipua.MessageOptions, err error) {
+	if o.Headers, err = readHeaders(args.Get("headers"), "message"); err == nil {
+		o.ContentType, o.Body, err = readContent(args, "message")
+	}
+	return o, err
 }
 
 // callOps are the verbs of a call.
@@ -126,9 +152,26 @@ var callOps = map[string]func(context.Context, *sipua.Call, js.Value) (any, erro
 			Gap:      time.Duration(number(args, "gap", 0)) * time.Millisecond,
 		})
 	},
+	"info": func(ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
+		contentType, body, err := readContent(args, "info")
+		if err != nil {
+			return nil, err
+		}
+		return nil, c.Info(ctx, sipua.InfoOptions{Package: text(args, "package"), ContentType: contentType, Body: body})
+	},
+	"callMessage": func(ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
+		o, err := readMessage(args)
+		if err != nil {
+			return nil, err
+		}
+		return nil, c.Message(ctx, o)
+	},
 }
 
 func callObject(c *sipua.Call) map[string]any {
-	r := c.Remote()
-	return map[string]any{"id": c.ID(), "remote": map[string]any{"displayName": r.DisplayName, "uri": r.URI, "user": r.User}}
+	return object("id", c.ID(), "remote", identityObject(c.Remote()))
+}
+
+func identityObject(i sipua.Identity) map[string]any {
+	return object("displayName", i.DisplayName, "uri", i.URI, "user", i.User)
 }

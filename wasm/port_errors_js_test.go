@@ -15,16 +15,16 @@ import (
 
 func TestPortRefuses(t *testing.T) {
 	f := start(t)
-	e := f.refused(f.begin("fly", ua, nil), "unsupported")
-	require.Equal(t, "fly", text(e, "op"))
 	f.refused(f.begin("register", ua, nil), "closed")
 	f.refused(f.begin("hangup", 2, nil), "invalid-state")
-	e = f.refused(f.begin("create", ua, object("uri", "1001", "servers", []any{server})), "invalid-argument")
+	e := f.refused(f.begin("create", ua, object("uri", "1001", "servers", []any{server})), "invalid-argument")
 	require.Contains(t, text(e, "message"), "sip:")
 	f.refused(f.begin("create", ua, object("uri", "sip:1001@example.com")), "invalid-argument")
 	f.refused(f.begin("register", ua, nil), "closed") // what failed made nothing
 
 	f.create(ua)
+	e = f.refused(f.begin("fly", ua, nil), "unsupported")
+	require.Equal(t, "fly", text(e, "op"))
 	f.refused(f.begin("call", ua, object("call", 3, "target", "")), "invalid-argument")
 	f.refused(f.begin("call", ua, object("call", 3, "target", "1002", "headers", []any{[]any{"Via", "x"}})), "invalid-argument")
 	f.refused(f.begin("hangup", 3, nil), "invalid-state")
@@ -227,7 +227,7 @@ func TestPortTwoUserAgents(t *testing.T) {
 func TestPortArgumentsOfTheWrongKind(t *testing.T) {
 	page := newPage(t)
 	page.on("emit", func([]js.Value) {})
-	p := &port{host: page.Value, agents: map[int]*agent{}, calls: map[int]*sipua.Call{}, handles: map[*sipua.Call]int{}}
+	p := newPort(page.Value)
 	run := func(op string, args map[string]any) (err error) {
 		require.NotPanics(t, func() {
 			_, err = p.run(t.Context(), request{op: op, handle: ua, args: js.ValueOf(args)})

@@ -16,18 +16,19 @@ import (
 //	host.emit(handle, type, payload)             ◀─ events, in order
 //
 // Objects are known to both sides by handles: the facade hands out odd ones for
-// what it creates, Go even ones for incoming calls. A call only enqueues: a
-// callback of the browser must not wait.
+// what it creates, Go even ones for incoming calls and subscriptions. A call only
+// enqueues: a callback of the browser must not wait.
 type port struct {
 	host js.Value
 
 	mu      sync.Mutex // guards what is below: callbacks, ops and events meet here
 	queue   []request
-	wake    chan struct{}       // capacity 1
-	agents  map[int]*agent      // by handle
-	calls   map[int]*sipua.Call // by handle
-	handles map[*sipua.Call]int // the other way round
-	last    int                 // even handle given out last
+	wake    chan struct{}                                 // capacity 1
+	agents  map[int]*agent                                // by handle
+	objects map[int]any                                   // by handle: *sipua.Call, Subscription, Notifier or Publication
+	handles map[any]int                                   // the other way round
+	last    int                                           // even handle given out last
+	early   map[*sipua.Publication]sipua.PublicationEnded // over before publish could say which one it is
 }
 
 // request is one port.call.
@@ -45,13 +46,16 @@ type agent struct {
 	stopTrace func()
 }
 
+func newPort(host js.Value) *port {
+	return &port{
+		host: host, wake: make(chan struct{}, 1),
+		agents: map[int]*agent{}, objects: map[int]any{}, handles: map[any]int{}, early: map[*sipua.Publication]sipua.PublicationEnded{},
+	}
+}
+
 // serve announces the port and works off its queue for ever.
 func serve(host js.Value) {
-	p := &port{
-		host: host, wake: make(chan struct{}, 1),
-		agents: map[int]*agent{}, calls: map[int]*sipua.Call{},
-		handles: map[*sipua.Call]int{},
-	}
+	p := newPort(host)
 	// Both callbacks live as long as the program. Go runs inside a callback until
 	// nothing can run any more: the work waits for a microtask of its own, so that
 	// call returns first and the page can listen before anything happens.
@@ -104,28 +108,39 @@ func (p *port) start(r request) {
 }
 
 func (p *port) run(ctx context.Context, r request) (any, error) {
+	if r.op == "create" {
+		return p.create(r.handle, r.args)
+	}
+	p.mu.Lock()
+	a, o := p.agents[r.handle], p.objects[r.handle]
+	p.mu.Unlock()
 	if op, ok := agentOps[r.op]; ok {
-		p.mu.Lock()
-		a := p.agents[r.handle]
-		p.mu.Unlock()
 		if a == nil {
 			return nil, &sipua.Error{Op: r.op, Code: sipua.CodeClosed, Reason: "the user agent was closed"}
 		}
 		return op(p, ctx, a, r.args)
 	}
-	if op, ok := callOps[r.op]; ok {
-		p.mu.Lock()
-		c := p.calls[r.handle]
-		p.mu.Unlock()
-		if c == nil {
-			return nil, &sipua.Error{Op: r.op, Code: sipua.CodeInvalidState, Reason: "the call is over"}
+	switch o := o.(type) {
+	case *sipua.Call:
+		if op, ok := callOps[r.op]; ok {
+			return op(ctx, o, r.args)
 		}
-		return op(ctx, c, r.args)
+	case *sipua.Subscription:
+		return subscriptionOp(ctx, o, r.op)
+	case *sipua.Notifier:
+		return notifierOp(ctx, o, r.op, r.args)
+	case *sipua.Publication:
+		return publicationOp(ctx, o, r.op, r.args)
+	default:
+		if a == nil {
+			return nil, &sipua.Error{Op: r.op, Code: sipua.CodeInvalidState, Reason: "the call, subscription or publication is over"}
+		}
 	}
-	if r.op == "create" {
-		return p.create(r.handle, r.args)
-	}
-	return nil, &sipua.Error{Op: r.op, Code: sipua.CodeUnsupported, Reason: "this build does not know the operation " + r.op}
+	return nil, unknownOp(r.op)
+}
+
+func unknownOp(op string) error {
+	return &sipua.Error{Op: op, Code: sipua.CodeUnsupported, Reason: "this build does not know the operation " + op}
 }
 
 // errorObject is the plain object that the facade makes a SipError of.
@@ -160,26 +175,36 @@ func (p *port) emit(handle int, kind string, payload map[string]any) {
 	_, _ = try(func() js.Value { return p.host.Call("emit", handle, kind, payload) })
 }
 
-// handleOf returns the handle of a call, giving an incoming one its own.
-func (p *port) handleOf(c *sipua.Call) int {
+// emitOn tells the facade of an event of o, unless o is over for the facade.
+func (p *port) emitOn(o any, kind string, payload map[string]any) {
+	p.mu.Lock()
+	handle, known := p.handles[o]
+	p.mu.Unlock()
+	if known {
+		p.emit(handle, kind, payload)
+	}
+}
+
+// handleOf returns the handle of an object, giving one that came in its own.
+func (p *port) handleOf(o any) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h, ok := p.handles[c]
+	h, ok := p.handles[o]
 	if !ok {
 		p.last += 2
 		h = p.last
-		p.addLocked(c, h)
+		p.addLocked(o, h)
 	}
 	return h
 }
 
-func (p *port) addLocked(c *sipua.Call, handle int) {
-	p.calls[handle], p.handles[c] = c, handle
+func (p *port) addLocked(o any, handle int) {
+	p.objects[handle], p.handles[o] = o, handle
 }
 
-func (p *port) forget(c *sipua.Call) {
+func (p *port) forget(o any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.calls, p.handles[c])
-	delete(p.handles, c)
+	delete(p.objects, p.handles[o])
+	delete(p.handles, o)
 }

@@ -151,6 +151,18 @@ class Tab {
     );
   }
 
+  /** Checks that nothing is wider than the window, everything has a name, and no id is there twice. */
+  async fits(where) {
+    const report = await this.page.evaluate(() => ({
+      over: document.documentElement.scrollWidth - window.innerWidth,
+      nameless: [...document.querySelectorAll("button, input, select, summary, [role=meter]")]
+        .filter((e) => e.checkVisibility() && !(e.getAttribute("aria-label") || e.labels?.length || e.textContent.trim()))
+        .map((e) => e.outerHTML),
+      ids: [...document.querySelectorAll("[id]")].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i),
+    }));
+    assert.deepEqual(report, { over: Math.min(report.over, 0), nameless: [], ids: [] }, where);
+  }
+
   /** What the ladder can be narrowed to. */
   filters() {
     return this.$("trace-filter").evaluate((e) => [...e.options].map(({ text }) => text));

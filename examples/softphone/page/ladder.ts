@@ -12,8 +12,15 @@ export interface TracedMessage {
 
 /** Beyond this many messages the oldest go, so that a tab may stay open for days. */
 const most = 500;
+/** Of keep-alives there are as few, or those of a quiet hour would push the calls out. */
+const mostKeepAlives = 50;
+/** The group of OPTIONS that belong to no call: how either side asks whether the other one lives. No Call-ID has a space. */
+const keepAlive = "keep alive";
 /** A silence longer than this is drawn as a break of the lifelines. */
 const silence = 3000;
+
+const everything = "All messages";
+const allButKeepAlives = "All but keep-alives";
 
 interface Row extends TracedMessage {
   group: string;
@@ -63,15 +70,19 @@ export class Ladder {
 
   add(message: TracedMessage): void {
     const summary = summarize(message.text);
-    const last = this.#rows.at(-1);
+    const group = summary.method === "OPTIONS" && !this.#groups.has(summary.callId) ? keepAlive : summary.callId;
+    // Keep-alives and the rest are never shown together, so that neither interrupts the other.
+    const last = this.#rows.findLast((row) => (row.group === keepAlive) === (group === keepAlive));
     const pause = last ? message.time - last.time : 0;
     const gap = pause > silence ? el("li", { class: "gap" }, `${(pause / 1000).toFixed(pause < 10000 ? 1 : 0)} s later`) : null;
-    const row: Row = { ...message, group: summary.callId, gap, node: this.#draw(message, summary, last?.group === summary.callId) };
+    const row: Row = { ...message, group, gap, node: this.#draw(message, summary, group, last?.group === group) };
     this.#rows.push(row);
     if (gap) this.#list.append(gap);
     this.#list.append(row.node);
-    while (this.#rows.length > most) this.#remove();
+    const ofKind = this.#rows.filter((row) => (row.group === keepAlive) === (group === keepAlive));
+    if (ofKind.length > (group === keepAlive ? mostKeepAlives : most)) this.#remove(ofKind[0]!);
     this.#show();
+    if (row.node.hidden) return;
     if (this.#follow) this.#toEnd();
     else this.#jump.hidden = false;
   }
@@ -80,13 +91,13 @@ export class Ladder {
     this.#rows = [];
     this.#groups.clear();
     this.#list.replaceChildren();
-    this.#filter.replaceChildren(el("option", { value: "" }, "All messages"));
+    this.#filter.replaceChildren(el("option", { value: "" }, everything));
     this.#show();
     this.#jump.hidden = true;
   }
 
-  #remove(): void {
-    const old = this.#rows.shift()!;
+  #remove(old: Row): void {
+    this.#rows.splice(this.#rows.indexOf(old), 1);
     old.gap?.remove();
     old.node.remove();
     if (this.#rows.some((row) => row.group === old.group)) return;
@@ -95,22 +106,25 @@ export class Ladder {
   }
 
   /** What the margin calls the exchange that a message belongs to; a new one becomes a choice of the filter. */
-  #group(summary: Summary, direction: "in" | "out"): string {
-    const known = this.#groups.get(summary.callId);
+  #group(group: string, summary: Summary, direction: "in" | "out"): string {
+    const known = this.#groups.get(group);
     if (known) return known;
     const other = direction === "out" ? summary.to : summary.from;
     const name =
-      summary.method === "REGISTER" ? `Registration ${++this.#registrations}`
+      group === keepAlive ? "Keep-alives"
+      : summary.method === "REGISTER" ? `Registration ${++this.#registrations}`
       : summary.method === "INVITE" ? `Call ${++this.#calls}, ${other}`
       : summary.method || "Other";
-    this.#groups.set(summary.callId, name);
-    this.#filter.append(el("option", { value: summary.callId }, name));
+    this.#groups.set(group, name);
+    this.#filter.append(el("option", { value: group }, name));
+    // What the first choice shows is not everything from now on.
+    if (group === keepAlive) this.#filter.options[0]!.text = allButKeepAlives;
     return name;
   }
 
   /** The margin names an exchange where it begins or goes on after another one; in between its name would be noise. */
-  #draw(message: TracedMessage, summary: Summary, sameAsBefore: boolean): HTMLLIElement {
-    const name = this.#group(summary, message.direction);
+  #draw(message: TracedMessage, summary: Summary, group: string, sameAsBefore: boolean): HTMLLIElement {
+    const name = this.#group(group, summary, message.direction);
     const label = el("span", { class: "label" }, el("b", {}, summary.title), ` ${summary.subject}`);
     if (summary.sdp) label.append(el("span", { class: "sdp" }, summary.sdp === "sendrecv" ? "SDP" : `SDP ${summary.sdp}`));
     const way = message.direction === "out" ? "sent to the server" : "received from the server";
@@ -137,19 +151,20 @@ export class Ladder {
   }
 
   #visible(): Row[] {
-    return this.#rows.filter((row) => !this.#filter.value || row.group === this.#filter.value);
+    const filter = this.#filter.value;
+    return this.#rows.filter((row) => (filter ? row.group === filter : row.group !== keepAlive));
   }
 
   #show(): void {
     const filter = this.#filter.value;
+    const visible = new Set(this.#visible());
     for (const row of this.#rows) {
-      row.node.hidden = filter !== "" && row.group !== filter;
+      row.node.hidden = !visible.has(row);
       // A silence between two messages of different calls means nothing when one of them is not shown.
-      if (row.gap) row.gap.hidden = filter !== "";
+      if (row.gap) row.gap.hidden = filter !== "" || row.group === keepAlive;
     }
-    const shown = this.#visible().length;
-    setText(byId("trace-count"), filter ? `${shown} of ${this.#rows.length}` : String(shown));
-    byId("trace-empty").hidden = this.#rows.length > 0;
+    setText(byId("trace-count"), filter ? `${visible.size} of ${this.#rows.length}` : String(visible.size));
+    byId("trace-empty").hidden = visible.size > 0;
   }
 
   #toEnd(): void {

@@ -81,7 +81,7 @@ function changed(): void {
   if (!call) for (const meter of Object.values(meters)) meter.detach();
 }
 
-setInterval(() => phone.call && view.render(), 500); // the timer of the call
+setInterval(() => (phone.call || phone.connection === "waiting") && view.render(), 500); // the timer of the call, the countdown
 addEventListener("pagehide", () => void phone.disconnect()); // a reload says good-bye to the server, as far as it gets
 await form.fill();
 changed();

@@ -1,7 +1,7 @@
 // The telephone itself: one account, one call at a time. It holds what is true and tells `changed` when that changes;
 // it knows nothing of the page.
 
-import { UserAgent, type Call, type EndedEvent, type TraceMessage } from "sipwasm";
+import { UserAgent, type Binding, type Call, type EndedEvent, type TraceMessage, type UserAgentEvents } from "sipwasm";
 
 import type { Account } from "./account.js";
 import { duration, store } from "./dom.js";
@@ -19,11 +19,24 @@ export interface PhoneListener {
 const noticeTime = 6000;
 
 export class Phone {
-  connection: "offline" | "connecting" | "registered" | "error" = "offline";
+  /**
+   * | state | meaning |
+   * |---|---|
+   * | `offline` | nobody is signed in |
+   * | `connecting` | an attempt is under way, the first one or a later one |
+   * | `waiting` | the next attempt comes by itself, at `retryAt` |
+   * | `registered` | calls come and go |
+   * | `error` | given up; see `broken` |
+   */
+  connection: "offline" | "connecting" | "waiting" | "registered" | "error" = "offline";
+  /** When the next attempt comes, in milliseconds since 1970. */
+  retryAt = 0;
   /** The account in use; null while the form is shown. */
   account: Account | null = null;
   /** Why there is no connection. It stays until there is one, or none is wanted. */
   broken: Trouble | null = null;
+  /** Where else calls to this account go, as the registrar told last: one line for each device. Text from the network. */
+  devices: string[] = [];
   /** What went wrong in the last act. */
   trouble: Trouble | null = null;
   call: Call | null = null;
@@ -44,8 +57,11 @@ export class Phone {
   readonly #names: Map<string, string>;
   #ua: UserAgent | null = null;
   #attempt: AbortController | null = null;
+  /** There is a connection, though perhaps no registration. */
+  #up = false;
   #began = 0;
   #noticeTimer = 0;
+  #retryTimer = 0;
 
   constructor(tell: PhoneListener, names: Map<string, string>) {
     this.#tell = tell;
@@ -82,14 +98,16 @@ export class Phone {
         signal: attempt.signal,
       });
       store.set("sessionStorage", key, ua.instanceId);
-      this.#listen(ua);
-      await ua.register({ signal: attempt.signal });
       this.#ua = ua;
-      this.#set({ connection: "registered", account });
+      this.#listen(ua, account);
+      await ua.register({ signal: attempt.signal }); // the event says what came of it
     } catch (error) {
+      // It would go on trying. A person who has mistyped the address does not want that.
       void ua?.close().catch(() => {}); // there is nothing left that closing could tell
+      const current = ua === this.#ua || !ua;
+      if (current) this.#ua = null;
       if (attempt.signal.aborted) this.#set({ connection: "offline" });
-      else this.#set({ connection: "error", broken: trouble(error, { server: account.server }) });
+      else if (current) this.#set({ connection: "error", broken: trouble(error, { server: account.server, registering: true }) });
     }
   }
 
@@ -98,29 +116,34 @@ export class Phone {
     this.#attempt?.abort();
   }
 
-  /** After a loss: the same user agent registers again, over a new connection. */
-  async reconnect(): Promise<void> {
+  /** Makes the attempt that waits at once. */
+  tryNow(): void {
     const ua = this.#ua;
-    const account = this.account;
-    if (!ua || !account) return;
-    this.#set({ connection: "connecting", broken: null, trouble: null });
-    // After a Disconnect the outcome is that of an account which nobody is signed in to any more.
-    const tell = (change: Change) => ua === this.#ua && this.#set(change);
-    await ua.register().then(
-      () => tell({ connection: "registered" }),
-      (error: unknown) => tell({ connection: "error", broken: trouble(error, account) }),
-    );
+    if (!ua || !this.account) return;
+    const waiting = this.connection === "waiting";
+    this.#connecting();
+    // Over a connection that is up it is the registrar that asked for the wait.
+    const act = this.#up && waiting ? ua.register() : ua.checkConnection();
+    act.catch(() => {}); // told by events
   }
 
   async disconnect(): Promise<void> {
+    this.#attempt?.abort();
+    await this.#leave({ connection: "offline", broken: null, trouble: null, outcome: null, notice: "" });
+  }
+
+  /** Ends the user agent, and with it the call, and goes back to the form. */
+  async #leave(change: Change = {}): Promise<void> {
     const ua = this.#ua;
     this.#ua = null;
-    this.#set({ connection: "offline", account: null, broken: null, trouble: null, outcome: null, notice: "" });
+    this.#up = false;
+    window.clearTimeout(this.#retryTimer);
+    this.#set({ account: null, devices: [], ...change });
     await ua?.close().catch(() => {}); // the server will find out by itself; here it is over
   }
 
   dial(target: string): void {
-    if (!this.#ua || this.call || !target.trim()) return;
+    if (!this.#ua || this.connection !== "registered" || this.call || !target.trim()) return;
     this.#set({ trouble: null });
     this.#take(this.#ua.call(target.trim()));
   }
@@ -172,25 +195,73 @@ export class Phone {
     }
   }
 
-  #listen(ua: UserAgent): void {
+  #listen(ua: UserAgent, account: Account): void {
+    // What becomes of the first attempt is told by `connect`; what comes of a user agent left behind or given up, by nobody.
+    const on = <K extends keyof UserAgentEvents>(type: K, listener: (event: UserAgentEvents[K]) => void) =>
+      ua.on(type, (event) => ua === this.#ua && this.account && this.connection !== "error" && listener(event));
+
     ua.on("trace", (message) => this.#tell.traced(message));
     ua.on("incoming", (call) => this.#incoming(call));
-    ua.on("disconnected", ({ error }) => error && this.#lost(ua, error));
-    ua.on("unregistered", ({ error }) => error && this.#lost(ua, error));
     ua.on("exit", ({ error }) => this.#exited(ua, error));
     ua.on("protocolError", ({ error }) => this.say(`${trouble(error).text} It was refused, and nothing else is affected.`));
+    ua.on("registered", ({ bindings }) => {
+      if (ua !== this.#ua) return;
+      this.#up = true;
+      this.retryAt = 0;
+      window.clearTimeout(this.#retryTimer);
+      this.#set({ connection: "registered", account, broken: null, devices: others(bindings) });
+    });
+    on("disconnected", ({ error }) => {
+      this.#up = false;
+      if (!error) return; // for another server, which is there already
+      const { text, detail } = trouble(error);
+      this.#connecting({ broken: { text: `${text} It is being made again.`, detail } });
+    });
+    on("connected", () => {
+      this.#up = true;
+      if (this.connection !== "registered") this.#connecting();
+    });
+    on("reconnecting", ({ delay }) => this.#wait(Date.now() + delay));
+    on("registrationFailed", ({ error, final, retryIn }) => {
+      const broken = trouble(error, { server: account.server, registering: true });
+      if (final) return this.#refused(broken);
+      this.retryAt = retryIn ? Date.now() + retryIn * 1000 : 0;
+      // A refresh that failed leaves the binding as it was; `unregistered` tells when it runs out.
+      if (this.connection === "registered" || !this.#up) return;
+      if (retryIn) this.#wait(this.retryAt, { broken });
+      else this.#set({ broken });
+    });
+    on("unregistered", ({ error }) => {
+      if (!error || this.connection !== "registered") return;
+      const change = { broken: trouble(error, { server: account.server, registering: true }) };
+      if (this.retryAt > Date.now()) this.#wait(this.retryAt, change);
+      else this.#connecting(change);
+    });
   }
 
-  #lost(ua: UserAgent, error: unknown): void {
-    if (ua !== this.#ua || this.connection === "connecting") return;
-    this.#set({ connection: "error", broken: trouble(error, { server: this.account?.server ?? "" }) });
+  #connecting(change: Change = {}): void {
+    window.clearTimeout(this.#retryTimer);
+    this.#set({ connection: "connecting", devices: [], ...change });
+  }
+
+  /** No event tells that an attempt begins; it does when the time has come. */
+  #wait(until: number, change: Change = {}): void {
+    window.clearTimeout(this.#retryTimer);
+    this.#retryTimer = window.setTimeout(() => this.#connecting(), Math.max(until - Date.now(), 0));
+    this.retryAt = until;
+    this.#set({ connection: "waiting", devices: [], ...change });
+  }
+
+  /** The server does not want this account any more. A call goes on; the form comes after it. */
+  #refused(broken: Trouble): void {
+    if (!this.call) return void this.#leave({ connection: "error", broken, outcome: null });
+    window.clearTimeout(this.#retryTimer);
+    this.#set({ connection: "error", broken, devices: [] });
   }
 
   /** The program is gone and its user agent with it: back to the form, whose Connect loads another one. */
   #exited(ua: UserAgent, error: unknown): void {
-    if (ua !== this.#ua) return;
-    this.#ua = null;
-    this.#set({ connection: "error", account: null, broken: trouble(error), outcome: null });
+    if (ua === this.#ua) void this.#leave({ connection: "error", broken: trouble(error), outcome: null });
   }
 
   #incoming(call: Call): void {
@@ -224,6 +295,7 @@ export class Phone {
     // What went wrong in the call went with it.
     this.#set({ call: null, doing: null, playSound: null, trouble: null, outcome: said });
     this.#tell.finished({ who, target: call.remote.uri, direction: call.direction, time: this.#began, talked }, said.bad);
+    if (this.connection === "error" && this.account) void this.#leave();
   }
 
   #set(change: Change): void {
@@ -233,7 +305,16 @@ export class Phone {
 }
 
 type Change = Partial<Pick<Phone,
-  "connection" | "account" | "broken" | "trouble" | "call" | "doing" | "tones" | "earlyMedia" | "playSound" | "outcome" | "notice">>;
+  "connection" | "account" | "devices" | "broken" | "trouble" | "call" | "doing" | "tones" | "earlyMedia" | "playSound" | "outcome" | "notice">>;
+
+/** The bindings that lead elsewhere, a line for each device; one device may have several flows (RFC 5626 section 4.2). */
+function others(bindings: readonly Binding[]): string[] {
+  const byDevice = new Map<string, string>();
+  for (const { own, instance, uri, displayName } of bindings) {
+    if (!own) byDevice.set(instance ?? uri, displayName ? `${displayName}, ${bare(uri)}` : bare(uri));
+  }
+  return [...byDevice.values()];
+}
 
 /** A URI as people write it: without the scheme and the parameters. */
 function bare(uri: string): string {

@@ -10,7 +10,7 @@ const keys: [string, string][] = [
 ];
 const spoken: Record<string, string> = { "*": "star", "#": "hash" };
 
-const statuses = { offline: "Offline", connecting: "Connecting…", registered: "Registered", error: "Not connected" };
+const statuses = { offline: "Offline", connecting: "Connecting…", waiting: "Reconnecting…", registered: "Registered", error: "Not connected" };
 
 type ViewName = "account" | "dial" | "incoming" | "call";
 
@@ -44,7 +44,7 @@ export class View {
     byId("hold").addEventListener("click", () => void phone.toggleHold());
     byId("sound").addEventListener("click", () => void phone.playSound?.());
     byId("disconnect").addEventListener("click", () => void phone.disconnect());
-    byId("reconnect").addEventListener("click", () => void phone.reconnect());
+    byId("try-now").addEventListener("click", () => phone.tryNow());
     byId("keypad").addEventListener("click", () => this.#keypad(byId("tones").hidden === true));
     // Keys of the keyboard send tones while the keypad is open.
     byId("view-call").addEventListener("keydown", ({ key, repeat, ctrlKey, metaKey, altKey }) => {
@@ -91,13 +91,21 @@ export class View {
     const phone = this.#phone;
     const { connection, account, call } = phone;
 
-    byId("status").dataset["state"] = connection;
-    setText(byId("status-text"), statuses[connection]);
+    // Signed in, and the server is not there: the attempts come by themselves.
+    const away = account !== null && (connection === "waiting" || connection === "connecting");
+    byId("chip").dataset["state"] = connection;
+    byId("chip").toggleAttribute("data-away", away);
+    const seconds = Math.ceil((phone.retryAt - Date.now()) / 1000);
+    setText(byId("status"), connection === "waiting" && seconds > 0 ? `Reconnecting in ${seconds} s…` : statuses[connection]);
+    // Who listens hears once that attempts are made and once that one succeeded, and neither the seconds nor each attempt.
+    setText(byId("status-said"), away ? statuses.waiting : statuses[connection]);
     const problem = phone.trouble ?? phone.broken;
     setText(byId("problem-text"), problem?.text ?? "");
-    setText(byId("problem-detail"), problem?.detail ?? "");
+    // What mends itself is no alarm, and must not push the call off the screen.
+    byId("problem").toggleAttribute("data-mending", away && !phone.trouble);
+    setText(byId("problem-detail"), away && !phone.trouble ? "" : problem?.detail ?? "");
     byId("problem").hidden = !problem;
-    byId("reconnect").hidden = !(account && connection === "error");
+    byId("try-now").hidden = !away;
     setText(byId("notice"), phone.notice);
 
     byId("identity").hidden = !account;
@@ -107,6 +115,7 @@ export class View {
       setText(byId("me-name"), name);
       setText(byId("me-uri"), `${account.user}@${account.domain}`);
     }
+    this.#renderDevices(phone.devices);
 
     const ringing = call?.direction === "incoming" && (call.state === "ringing" || call.state === "answering");
     this.#show(!account ? "account" : !call ? "dial" : ringing ? "incoming" : "call");
@@ -114,12 +123,23 @@ export class View {
     for (const button of document.querySelectorAll<HTMLButtonElement>("#lists li button")) button.disabled = connection !== "registered";
 
     byId<HTMLButtonElement>("dial").disabled = connection !== "registered" || !this.#number.value.trim();
+    setText(byId("dial-why"), away ? "You can call again when the connection is back." : "");
     setText(byId("outcome"), phone.outcome?.text ?? "");
     byId("outcome").dataset["tone"] = phone.outcome?.bad ? "bad" : "";
     // Said at once to those who do not look: it has a place of its own, because the views come and go.
     setText(byId("announcement"), !call ? phone.outcome?.text ?? "" : ringing ? `Incoming call from ${phone.who}` : "");
     if (ringing) this.#renderIncoming(phone);
     else if (call) this.#renderCall(phone);
+  }
+
+  #renderDevices(devices: string[]): void {
+    byId("devices").hidden = devices.length === 0;
+    setText(byId("devices-count"), `Also registered: ${devices.length} other ${devices.length === 1 ? "device" : "devices"}`);
+    const list = byId("devices-list");
+    // Only when it is another list: somebody may be selecting text in it.
+    if (devices.join("\n") !== [...list.children].map((item) => item.textContent).join("\n")) {
+      list.replaceChildren(...devices.map((device) => el("li", {}, device)));
+    }
   }
 
   #renderIncoming(phone: Phone): void {
@@ -152,9 +172,11 @@ export class View {
     state.dataset["tone"] = local || remote ? "held" : "";
     byId("call-timer").hidden = call.startTime === undefined;
     setText(byId("call-timer"), duration(call.duration));
+    const cut = phone.connection !== "registered";
+    setText(byId("call-note"), talking && cut ? "The call goes on: its sound does not need the server. Hold does." : "");
 
     const button = (id: string) => byId<HTMLButtonElement>(id);
-    for (const id of ["mute", "hold", "keypad"]) button(id).disabled = !talking || phone.doing !== null;
+    for (const id of ["mute", "hold", "keypad"]) button(id).disabled = !talking || phone.doing !== null || (id === "hold" && cut);
     // The label says what a press does; that the button is pressed as well would say the opposite.
     button("mute").toggleAttribute("data-on", call.muted);
     setIcon(button("mute"), call.muted ? "mic-off" : "mic");

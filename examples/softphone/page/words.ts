@@ -9,17 +9,26 @@ export interface Trouble {
   detail: string;
 }
 
-export function trouble(error: unknown, context: { server?: string } = {}): Trouble {
+interface Context {
+  /** Address of the server, when it is what was tried. */
+  server?: string;
+  /** What was tried is to register, not to call. */
+  registering?: boolean;
+  /** Who was called. */
+  who?: string;
+}
+
+export function trouble(error: unknown, context: Context = {}): Trouble {
   const detail = error instanceof Error ? error.message : String(error);
   if (!(error instanceof SipError)) return { text: "Something went wrong on this page.", detail };
   return { text: sentence(error, context), detail };
 }
 
-function sentence(error: SipError, { server = "the server", who = "The other side" } = {}): string {
+function sentence(error: SipError, { server = "the server", who = "The other side", registering = false }: Context = {}): string {
   switch (error.code) {
     case "unauthorized": return "The server refused this user name or password.";
     case "connection-failed": return `No connection to ${server}. Check the address, and that the server is running.`;
-    case "connection-lost": return "The connection to the server broke. Connect again to go on.";
+    case "connection-lost": return "The connection to the server broke.";
     case "timeout": return "The server did not answer in time.";
     case "media-denied": return "The microphone is blocked. Allow it in the browser’s site settings, then call again.";
     case "media-not-found": return "There is no microphone. Plug one in, then call again.";
@@ -30,13 +39,26 @@ function sentence(error: SipError, { server = "the server", who = "The other sid
     case "protocol": return "The server sent something that makes no sense.";
     case "canceled": return "Given up.";
     case "closed": return "The phone is switched off.";
-    case "rejected": return refused(error.status ?? 0, error.reason ?? "", who);
+    case "rejected":
+      return registering
+        ? notRegistered(error.status ?? 0, error.reason ?? "")
+        : refused(error.status ?? 0, error.reason ?? "", who);
     case "invalid-state": return "That is not possible right now.";
     case "internal": return "The phone program failed. Connect again, and reload the page if that does not help.";
   }
 }
 
-/** Final responses (RFC 3261 section 21) as a person would put them. */
+/** Final responses to REGISTER (RFC 3261 section 10.3). Many a registrar says 403 where the password is wrong. */
+function notRegistered(status: number, reason: string): string {
+  switch (status) {
+    case 403: return "The server does not let this account in. Check the user name and the password.";
+    case 404: return "The server does not know this account.";
+    case 503: return "The server is overloaded.";
+    default: return `The server refused the registration: ${status} ${reason}`.trim();
+  }
+}
+
+/** Final responses to a call (RFC 3261 section 21) as a person would put them. */
 function refused(status: number, reason: string, who: string): string {
   switch (status) {
     case 404: case 604: return "Nobody has this number.";

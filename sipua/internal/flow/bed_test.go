@@ -32,6 +32,8 @@ type bed struct {
 	conns []*fakeConn
 	// dialed decides about a dial; nil lets it succeed.
 	dialed func(ctx context.Context, url string) error
+	// stubborn dials do not look at their context.
+	stubborn bool
 	// heard is what a new connection does with what is written to it; nil: nothing.
 	heard func(c *fakeConn, data string)
 }
@@ -51,7 +53,8 @@ func stage(t *testing.T, servers []string, scenario func(b *bed), change ...func
 		cfg := Config{
 			Dial: b.open, Context: ctx, ConnectTimeout: 3 * time.Second,
 			Backoff: Backoff{Base: time.Second, Cap: 30 * time.Second}, Return: 2 * time.Minute,
-			Post: b.post, Done: b.done, After: b.after,
+			Liveness: Liveness{Timeout: 10 * time.Second}, // no pings of its own
+			Post:     b.post, Done: b.done, After: b.after,
 			Wanted: func() bool { return b.wanted },
 			Busy:   func() bool { return b.busy },
 			OnUp:   func(server string) { b.note("up %s", short(server)) },
@@ -147,17 +150,19 @@ func (b *bed) note(format string, a ...any) { b.log = append(b.log, fmt.Sprintf(
 // told returns what was noted since the last call.
 func (b *bed) told() (log []string) {
 	synctest.Wait()
-	log, b.log = b.log, nil
+	b.do(func() { log, b.log = b.log, nil })
 	return log
 }
 
 func (b *bed) count(what string) (n int) {
 	synctest.Wait()
-	for _, line := range b.log {
-		if strings.HasPrefix(line, what) {
-			n++
+	b.do(func() {
+		for _, line := range b.log {
+			if strings.HasPrefix(line, what) {
+				n++
+			}
 		}
-	}
+	})
 	return n
 }
 
@@ -179,26 +184,45 @@ func (b *bed) current() *fakeConn {
 	return b.conns[len(b.conns)-1]
 }
 
+// state and url are for the goroutine of the test.
+func (b *bed) state() (s State) {
+	synctest.Wait()
+	b.do(func() { s = b.Flow.State() })
+	return s
+}
+
+func (b *bed) url() (url string) {
+	synctest.Wait()
+	b.do(func() { url = b.Flow.URL() })
+	return url
+}
+
+func (b *bed) opened() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.conns)
+}
+
 // connect brings the flow up.
 func (b *bed) connect() {
 	b.Helper()
 	var result error
 	b.do(func() { b.Flow.Connect(func(err error) { result = err }) })
 	require.NoError(b, result)
-	require.Equal(b, Up, b.Flow.State())
+	require.Equal(b, Up, b.state())
 }
 
 func (b *bed) open(ctx context.Context, url string) (Conn, error) {
 	b.mu.Lock()
 	b.dials = append(b.dials, short(url))
-	dialed, heard := b.dialed, b.heard
+	dialed, heard, stubborn := b.dialed, b.heard, b.stubborn
 	b.mu.Unlock()
 	if dialed != nil {
 		if err := dialed(ctx, url); err != nil {
 			return nil, err
 		}
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil && !stubborn {
 		return nil, err
 	}
 	c := &fakeConn{url: url, in: make(chan string, 1000), end: make(chan struct{}), heard: heard}

@@ -245,7 +245,11 @@ func (f *Flow) again() {
 		delay = max(delay, f.cfg.Backoff.Cap/2)
 	}
 	delay = max(delay, f.servers.untilUsable(time.Now()))
-	f.stopWait = f.cfg.After(delay, f.begin)
+	f.stopWait = f.cfg.After(delay, func() {
+		if f.state = Idle; f.cfg.Wanted() { // it may not be any more
+			f.begin()
+		}
+	})
 	f.attempts++
 	f.cfg.OnWaiting(f.attempts, delay)
 }

@@ -65,7 +65,7 @@ func TestFlowTable(t *testing.T) {
 			require.Equal(b, "a", b.tried(), "anew")
 			b.set(nil)
 			time.Sleep(2900 * time.Millisecond) // the old attempt would have gone on
-			require.Equal(b, Dialing, b.Flow.State())
+			require.Equal(b, Dialing, b.state())
 			time.Sleep(200 * time.Millisecond)
 		}, outcome{Up, "b", []string{"up b", "then <nil>"}}},
 		"dialing offline": {Dialing, func(b *bed) { b.do(b.Flow.Offline) }, outcome{Dialing, "", nil}},
@@ -105,12 +105,12 @@ func TestFlowTable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			stage(t, []string{urlA, urlB}, func(b *bed) {
 				states[c.from](b)
-				require.Equal(b, c.from, b.Flow.State())
+				require.Equal(b, c.from, b.state())
 				b.tried()
 				b.told()
 				c.input(b)
 				synctest.Wait()
-				require.Equal(b, c.want, outcome{b.Flow.State(), b.tried(), b.told()})
+				require.Equal(b, c.want, outcome{b.state(), b.tried(), b.told()})
 			})
 		})
 	}
@@ -137,8 +137,8 @@ func TestReturn(t *testing.T) {
 		require.Equal(b, "a", b.tried(), "better ones alone")
 		require.Equal(b, []string{"lost b <nil>", "up a"}, b.told())
 		require.True(b, old.over())
-		require.Equal(b, Up, b.Flow.State())
-		require.Equal(b, urlA, b.Flow.URL())
+		require.Equal(b, Up, b.state())
+		require.Equal(b, urlA, b.url())
 		time.Sleep(time.Hour)
 		require.Empty(b, b.tried(), "there is none that is preferred to A")
 	})
@@ -175,6 +175,7 @@ func TestReturn(t *testing.T) {
 	// what was dialled before is closed.
 	stage(t, []string{urlA, urlB}, func(b *bed) {
 		onB(b)
+		b.stubborn = true
 		b.set(func(ctx context.Context, url string) error {
 			if url == urlA {
 				time.Sleep(2 * time.Second) // and comes in spite of its context
@@ -190,6 +191,51 @@ func TestReturn(t *testing.T) {
 		require.Equal(b, []string{"up a"}, b.told())
 		require.Equal(b, "a", b.tried())
 	})
+	// It is lost and wanted no more: nothing is dialled, nor comes of what was.
+	for _, after := range []time.Duration{time.Minute, 2*time.Minute + time.Second} {
+		stage(t, []string{urlA, urlB}, func(b *bed) {
+			onB(b)
+			b.stubborn = true
+			b.set(func(context.Context, string) error { time.Sleep(30 * time.Second); return nil })
+			time.Sleep(after)
+			b.do(func() { b.wanted = false })
+			b.current().drop(errDropped)
+			b.tried()
+			time.Sleep(time.Hour)
+			require.Equal(b, []string{"lost b dropped"}, b.told())
+			require.Empty(b, b.tried())
+			require.Equal(b, Idle, b.state())
+		})
+	}
+	// A return that does not last costs B its connection: it is tried less often, until
+	// one has lasted.
+	stage(t, []string{urlA, urlB}, func(b *bed) {
+		onB(b)
+		b.set(nil)
+		returns := func(d time.Duration) (n int) {
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
+				synctest.Wait()
+				if b.state() == Up && b.url() == urlA {
+					n++
+					b.current().drop(errDropped)
+				}
+			}
+			return n
+		}
+		require.LessOrEqual(b, returns(2*time.Hour), 7)
+		require.GreaterOrEqual(b, returns(10*time.Hour), 5, "it goes on")
+		for b.url() != urlA {
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Minute)
+		b.set(only(urlB))
+		b.current().drop(errDropped)
+		time.Sleep(5 * time.Second)
+		require.Equal(b, urlB, b.url())
+		b.set(nil)
+		time.Sleep(2*time.Minute + time.Second)
+		require.Equal(b, urlA, b.url(), "as often as at first")
+	})
 	// Of three, B returns to A only; C to both.
 	stage(t, []string{urlA, urlB, urlC}, func(b *bed) {
 		b.set(only(urlC))
@@ -198,7 +244,7 @@ func TestReturn(t *testing.T) {
 		b.set(only(urlB, urlC))
 		time.Sleep(2 * time.Minute)
 		require.Equal(b, "a b", b.tried())
-		require.Equal(b, urlB, b.Flow.URL())
+		require.Equal(b, urlB, b.url())
 		time.Sleep(2*time.Minute + time.Second)
 		require.Equal(b, "a", b.tried())
 	})
@@ -218,7 +264,7 @@ func TestReturnWhileSomethingBegins(t *testing.T) {
 		b.do(func() { b.busy = true })
 		time.Sleep(10 * time.Minute)
 		require.Empty(b, b.told(), "the flow stays where it is")
-		require.Equal(b, urlB, b.Flow.URL())
+		require.Equal(b, urlB, b.url())
 		b.do(func() { b.busy = false })
 		time.Sleep(3 * time.Minute)
 		require.Equal(b, []string{"lost b <nil>", "up a"}, b.told(), "and goes back later")
@@ -272,8 +318,8 @@ func TestAvoid(t *testing.T) {
 		time.Sleep(4 * time.Minute)
 		require.NotContains(b, b.tried(), "a")
 		time.Sleep(2 * time.Minute)
-		require.Equal(b, urlA, b.Flow.URL())
-		require.Equal(b, Up, b.Flow.State())
+		require.Equal(b, urlA, b.url())
+		require.Equal(b, Up, b.state())
 	})
 }
 
@@ -285,7 +331,7 @@ func TestServerThatDropsIsNotHammered(t *testing.T) {
 		opened := 0
 		for range 3600 {
 			synctest.Wait()
-			if b.Flow.State() == Up {
+			if b.state() == Up {
 				opened++
 				b.current().drop(errDropped)
 			}
@@ -316,14 +362,24 @@ func TestServerThatDropsAtOnceIsLeft(t *testing.T) {
 		b.do(func() { b.Flow.Connect(func(error) {}) })
 		for range 100 {
 			synctest.Wait()
-			if b.Flow.State() == Up && b.Flow.URL() == urlA {
+			if b.state() == Up && b.url() == urlA {
 				b.current().drop(errDropped)
 			}
 			time.Sleep(time.Second)
 		}
-		require.Equal(b, urlB, b.Flow.URL())
-		require.Equal(b, Up, b.Flow.State())
+		require.Equal(b, urlB, b.url())
+		require.Equal(b, Up, b.state())
 	})
+}
+
+// One that falls silent is not the first choice either.
+func TestSilentServerIsLeft(t *testing.T) {
+	stage(t, []string{urlA, urlB}, func(b *bed) {
+		b.connect()
+		time.Sleep(45 * time.Second)
+		require.Equal(b, urlB, b.url())
+		require.Equal(b, Up, b.state())
+	}, alive(Auto))
 }
 
 // Attempts go on for ever, each later than the one before, up to the bound.
@@ -344,7 +400,7 @@ func TestAttemptsGoOn(t *testing.T) {
 		}
 		b.set(nil)
 		time.Sleep(30 * time.Second)
-		require.Equal(b, Up, b.Flow.State())
+		require.Equal(b, Up, b.state())
 	})
 }
 
@@ -376,7 +432,7 @@ func TestOfflineEndsWithAConnection(t *testing.T) {
 		b.do(func() { b.Flow.Connect(func(error) {}); b.Flow.Offline() })
 		b.set(nil)
 		time.Sleep(31 * time.Second)
-		require.Equal(b, Up, b.Flow.State(), "the hint was wrong, or the network is back without a word")
+		require.Equal(b, Up, b.state(), "the hint was wrong, or the network is back without a word")
 		time.Sleep(time.Minute)
 		b.tried()
 		b.current().drop(errDropped)
@@ -393,12 +449,17 @@ func TestLeftConnection(t *testing.T) {
 		old := b.current()
 		old.in <- "one"
 		require.Contains(b, b.told(), `got "one"`)
-		b.do(func() { b.Flow.Fail(errDropped); old.in <- "late" })
+		b.do(func() {
+			old.in <- "late"
+			time.Sleep(time.Millisecond) // it has been read, and waits for us
+			b.Flow.Fail(errDropped)
+		})
 		time.Sleep(2 * time.Second)
 		require.Equal(b, []string{"lost a dropped", "waiting 1", "up a"}, b.told())
-		require.Equal(b, Up, b.Flow.State())
+		require.Equal(b, Up, b.state())
 	})
 	stage(t, []string{urlA}, func(b *bed) {
+		b.stubborn = true
 		b.set(func(context.Context, string) error { time.Sleep(time.Second); return nil })
 		b.do(func() { b.Flow.Connect(func(err error) { b.note("then %v", err) }) })
 		b.do(func() { b.Flow.Close(errDropped) })
@@ -407,11 +468,12 @@ func TestLeftConnection(t *testing.T) {
 		b.told()
 		time.Sleep(10 * time.Second)
 		require.Empty(b, b.told())
-		require.False(b, b.current().over())
+		require.False(b, b.conns[0].over())
+		require.True(b, b.conns[1].over(), "the late one")
 	})
 	stage(t, []string{urlA}, func(b *bed) { // before the first connection
 		b.do(func() { require.Error(b, b.Flow.Write([]byte("x"))) })
-		require.Empty(b, b.Flow.URL())
+		require.Empty(b, b.url())
 	})
 }
 
@@ -424,7 +486,7 @@ func TestSleepWhileWaiting(t *testing.T) {
 		b.tried()
 		b.sleeps(8 * time.Hour)
 		require.Equal(b, "a", b.tried())
-		require.Equal(b, Up, b.Flow.State())
+		require.Equal(b, Up, b.state())
 	})
 }
 
@@ -440,7 +502,7 @@ func TestCloseWhileOthersConnect(t *testing.T) {
 		b.do(func() { b.Flow.Close(errDropped) })
 		time.Sleep(time.Hour)
 		require.Equal(b, 1, told)
-		require.Equal(b, Idle, b.Flow.State(), "closed is closed")
+		require.Equal(b, Idle, b.state(), "closed is closed")
 	})
 	stage(t, []string{urlA}, func(b *bed) {
 		b.set(hangs)

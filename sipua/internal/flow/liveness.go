@@ -52,6 +52,7 @@ type liveness struct {
 	interval time.Duration
 	quiet    time.Duration // after which a sign of life is asked for: a part of interval
 	last     time.Time     // when something arrived
+	strict   bool          // the server counts our pings, and traffic does not put them off
 	asked    bool
 	owed     time.Time // until when a CRLF is the pong to a ping of ours
 	stopPing func()
@@ -63,7 +64,7 @@ func (l *liveness) init(f *Flow) {
 }
 
 func (l *liveness) start() {
-	l.interval = l.f.cfg.Liveness.Interval
+	l.interval, l.strict = l.f.cfg.Liveness.Interval, false
 	l.last = now()
 	l.arm()
 }
@@ -96,7 +97,7 @@ func (l *liveness) watch(d time.Duration) {
 		if slept := now().Sub(due) > late; slept {
 			l.check()
 			l.f.cfg.OnWake()
-		} else if rest := l.quiet - now().Sub(l.last); rest > 0 {
+		} else if rest := l.quiet - now().Sub(l.last); rest > 0 && !l.strict {
 			l.watch(rest)
 		} else {
 			l.check()
@@ -159,14 +160,14 @@ func (l *liveness) heard(data []byte) bool {
 	return ping || pong
 }
 
-// flowTimer is section 4.4.1: at most the server's interval, and not so short
-// that the pings become the traffic.
+// flowTimer is section 4.4.1: pings at least as often as the server says, but not
+// so often that they become the traffic.
 func (l *liveness) flowTimer(d time.Duration) {
-	const least = 5 * time.Second
+	const least = time.Second
 	d = min(max(d, least), l.f.cfg.Liveness.Interval)
-	if l.f.conn == nil || d == l.interval { // also when there is none
+	if l.f.conn == nil || d == 0 || l.strict && d == l.interval {
 		return
 	}
-	l.interval = d
+	l.interval, l.strict = d, true
 	l.arm()
 }

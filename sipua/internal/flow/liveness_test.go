@@ -60,7 +60,7 @@ func TestLivenessTable(t *testing.T) {
 				c.input(b)
 				require.Equal(b, c.told, b.told())
 				require.Equal(b, c.wrote, conn.wrote())
-				require.Equal(b, c.state, b.Flow.State())
+				require.Equal(b, c.state, b.state())
 			}, alive(Auto))
 		})
 	}
@@ -258,7 +258,7 @@ func TestFlowTimer(t *testing.T) {
 	}{
 		"shorter":        {10 * time.Second, 10 * time.Second},
 		"longer":         {5 * time.Minute, 30 * time.Second},
-		"much too short": {time.Millisecond, 5 * time.Second},
+		"much too short": {time.Millisecond, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stage(t, []string{urlA}, func(b *bed) {
@@ -305,7 +305,7 @@ func TestFlowTimer(t *testing.T) {
 	}, alive(Auto))
 	stage(t, []string{urlA}, func(b *bed) { // without a connection
 		b.do(func() { b.Flow.FlowTimer(10 * time.Second) })
-		require.Equal(b, Idle, b.Flow.State())
+		require.Equal(b, Idle, b.state())
 	}, alive(Auto))
 }
 
@@ -397,5 +397,30 @@ func TestSleepWhileAsked(t *testing.T) {
 		synctest.Wait()
 		require.Zero(b, b.count("lost"))
 		require.Equal(b, 1, b.count("wake"))
+	}, alive(Auto))
+}
+
+// What was asked over one connection is over with it.
+func TestNextConnectionIsAskedAnew(t *testing.T) {
+	stage(t, []string{urlA}, func(b *bed) {
+		b.connect()
+		b.do(b.Flow.Online)
+		b.current().drop(errDropped)
+		time.Sleep(3 * time.Second)
+		require.Equal(b, Up, b.state())
+		b.current().in <- pong // not to a ping on this one
+		synctest.Wait()
+		b.do(b.Flow.Online)
+		require.Equal(b, []string{ping, "OPTIONS"}, b.current().wrote())
+		time.Sleep(11 * time.Second)
+		require.Equal(b, 2, b.count("lost"), "the silence counts")
+	}, alive(Auto))
+	stage(t, []string{urlA}, func(b *bed) {
+		b.connect()
+		b.do(b.Flow.Online)
+		b.current().drop(errDropped)
+		time.Sleep(3 * time.Second)
+		b.do(b.Flow.Online)
+		require.Equal(b, []string{ping, "OPTIONS"}, b.current().wrote())
 	}, alive(Auto))
 }

@@ -104,6 +104,12 @@ func TestServersToBeAvoided(t *testing.T) {
 	require.Equal(t, []int{2, 0, 1}, all.order(later))
 	all[2].weak = true
 	require.Equal(t, []int{0, 1, 2}, all.order(later))
+
+	all = three(Server{Weight: 100}, Server{Weight: 100}, Server{Weight: 100}) // equals
+	all[1].weak = true
+	for range 50 {
+		require.Equal(t, 1, all.order(later)[2])
+	}
 }
 
 func TestShown(t *testing.T) {

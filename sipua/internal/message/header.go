@@ -2,7 +2,6 @@ package message
 
 import (
 	"math"
-	"strconv"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -28,10 +27,10 @@ const (
 	other
 )
 
-func (k kind) String() string {
-	return [...]string{"Via", "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length",
-		"Contact", "Route", "Record-Route", "Content-Type", "header"}[k]
-}
+var kindNames = [...]string{"Via", "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length",
+	"Contact", "Route", "Record-Route", "Content-Type", "header"}
+
+func (k kind) String() string { return kindNames[k] }
 
 // once: headers that cannot be repeated (section 20, table 2; RFC 4475 section
 // 3.3.8).
@@ -120,12 +119,11 @@ type read struct {
 // kept as text and noted as bad; other stands for a line that is no header at all
 // or holds a control character, which is replaced by a space.
 func parseHeaders(msg sip.Message, head string) (h read) {
-	// Most messages have none, which is quicker to find out for all lines at once.
-	lines := strings.Count(head, "\r\n")
-	suspect := strings.IndexByte(head, 0) >= 0 || strings.Count(head, "\r") != lines || strings.Count(head, "\n") != lines
 	for len(head) > 0 {
 		var line string
-		line, head = nextHeader(head)
+		var colon int
+		var suspect bool
+		line, head, colon, suspect = nextLine(head)
 		if line == "" {
 			continue
 		}
@@ -135,9 +133,12 @@ func parseHeaders(msg sip.Message, head string) (h read) {
 				h.bad.add(other)
 			}
 		}
-		name, value, ok := strings.Cut(line, ":")
-		name, value = trim(name), trim(value)
-		if !ok || name == "" {
+		if colon < 0 {
+			h.bad.add(other)
+			continue
+		}
+		name, value := trim(line[:colon]), trim(line[colon+1:])
+		if name == "" {
 			h.bad.add(other)
 			continue
 		}
@@ -156,15 +157,30 @@ func parseHeaders(msg sip.Message, head string) (h read) {
 	return h
 }
 
-// trim takes spaces and tabs off both ends.
-func trim(s string) string {
-	for len(s) > 0 && (s[0] == ' ' || s[0] == '\t') {
-		s = s[1:]
+// nextLine is nextHeader, which tells besides where the first colon is and whether
+// there may be control characters. All of it takes one pass over the bytes of a
+// message, most of which are above the colon.
+func nextLine(head string) (line, rest string, colon int, suspect bool) {
+	colon = -1
+	for i := 0; i < len(head); i++ {
+		c := head[i]
+		switch {
+		case c > ':':
+		case c == ':':
+			if colon < 0 {
+				colon = i
+			}
+		case c == '\r' && i+1 < len(head) && head[i+1] == '\n':
+			if i+2 < len(head) && (head[i+2] == ' ' || head[i+2] == '\t') {
+				line, rest = nextHeader(head)
+				return line, rest, strings.IndexByte(line, ':'), true
+			}
+			return head[:i], head[i+2:], colon, suspect
+		case c == '\r' || c == '\n' || c == 0:
+			suspect = true
+		}
 	}
-	for len(s) > 0 && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
-		s = s[:len(s)-1]
-	}
-	return s
+	return head, "", colon, suspect
 }
 
 // nextHeader cuts the first header off head and unfolds it (section 7.3.1).
@@ -241,16 +257,16 @@ func (h *read) parseSingle(k kind, value string) sip.Header {
 		}
 	case callID:
 		p := sip.CallIDHeader(value)
-		if value != "" && !strings.ContainsAny(value, " \t") { // callid = word [ "@" word ]
+		if value != "" && space(value) < 0 { // callid = word [ "@" word ]
 			return &p
 		}
 	case cSeq:
-		digits, method, _ := strings.Cut(value, " ")
-		if i := strings.IndexByte(value, '\t'); i >= 0 && i < len(digits) {
-			digits, method = value[:i], value[i+1:]
+		i := space(value)
+		if i < 0 {
+			return nil
 		}
-		method = trim(method)
-		n, ok := parseNumber(digits, math.MaxInt32) // section 8.1.1.5: less than 2**31
+		method := trimLeft(value[i:])
+		n, ok := parseNumber(value[:i], math.MaxInt32) // section 8.1.1.5: less than 2**31
 		if ok && isToken(method) {
 			return &sip.CSeqHeader{SeqNo: uint32(n), MethodName: sip.RequestMethod(method)}
 		}
@@ -274,9 +290,15 @@ func (h *read) parseSingle(k kind, value string) sip.Header {
 	return nil
 }
 
-func parseNumber(s string, limit uint64) (uint64, bool) {
-	n, err := strconv.ParseUint(s, 10, 64)
-	return n, err == nil && n <= limit && isDigits(s)
+func parseNumber(s string, limit uint64) (n uint64, ok bool) {
+	for i := range len(s) {
+		c := s[i] - '0'
+		if c > 9 || n > math.MaxUint64/10-1 {
+			return 0, false
+		}
+		n = n*10 + uint64(c)
+	}
+	return n, s != "" && n <= limit
 }
 
 // appendList appends all values of a line, or none when one of them cannot be

@@ -44,21 +44,6 @@ func NewBranch() string { return Magic + NewToken(20) }
 // NewTag returns a new tag: at least 32 bits of randomness (section 19.3).
 func NewTag() string { return NewToken(12) }
 
-// Bytes returns msg as it goes on the wire.
-func Bytes(msg sip.Message) []byte {
-	w := make(writer, 0, 1024+len(msg.Body())) // most heads fit
-	msg.StringWrite(&w)
-	return w
-}
-
-// writer is the bytes written to it. A strings.Builder would have to be copied.
-type writer []byte
-
-func (w *writer) WriteString(s string) (int, error) {
-	*w = append(*w, s...)
-	return len(s), nil
-}
-
 // CSeq appends or replaces the CSeq header.
 func CSeq(req *sip.Request, seq uint32) {
 	h := &sip.CSeqHeader{SeqNo: seq, MethodName: req.Method}
@@ -74,7 +59,7 @@ func CSeq(req *sip.Request, seq uint32) {
 func Param(params sip.HeaderParams, name string) (string, bool) {
 	for _, kv := range params {
 		if strings.EqualFold(kv.K, name) {
-			if strings.ContainsAny(kv.V, " \t") && kv.V[0] != '"' {
+			if space(kv.V) >= 0 && kv.V[0] != '"' {
 				return unescape(kv.V), true // parseParams has taken the quotes off
 			}
 			return Unquote(kv.V), true
@@ -156,7 +141,7 @@ func Seconds(msg sip.Message, name string) (int, bool) {
 // requests that could be read only in part.
 func Response(req *sip.Request, status int, reason, tag string) *sip.Response {
 	res := sip.NewResponse(status, reason)
-	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} {
+	for _, name := range copied {
 		for _, h := range req.Headers() {
 			if !is(h, name) {
 				continue
@@ -181,6 +166,9 @@ func Response(req *sip.Request, status int, reason, tag string) *sip.Response {
 	}
 	return res
 }
+
+// copied: section 8.2.6.2.
+var copied = [...]string{"Via", "From", "To", "Call-ID", "CSeq"}
 
 func hasParam(params sip.HeaderParams, name string) bool {
 	_, ok := Param(params, name)

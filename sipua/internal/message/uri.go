@@ -27,58 +27,117 @@ func ParseURI(s string) (uri sip.Uri, err error) {
 // them: sipgo takes a URI without a host, with any port and with what ends a URI
 // inside it. Its parameters and headers are read here.
 func parseURI(s string, uri *sip.Uri) error {
-	end, at := len(s), false // of the host: what ends it may well stand in the user
+	end, at, sipgos := len(s), -1, false // end of the host: what ends it may well stand in the user
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c <= ' ' || c == '<' || c == '>' || c == '"':
+		c := s[i]
+		if classes[c]&uriMark == 0 {
+			continue
+		}
+		switch c {
+		case '@':
+			if at < 0 {
+				end, at = len(s), i
+			}
+		case ';', '?':
+			if end == len(s) {
+				end = i
+			}
+		case '[':
+			sipgos = true // an IPv6 address, or a user with one bracket
+		default:
 			return errors.New("a URI has no spaces, quotes or angle brackets")
-		case c == '@' && !at:
-			end, at = len(s), true
-		case (c == ';' || c == '?') && end == len(s):
-			end = i
 		}
 	}
 	scheme, rest, _ := strings.Cut(s, ":")
-	if !strings.EqualFold(scheme, "sip") && !strings.EqualFold(scheme, "sips") {
+	switch {
+	case scheme == "sip" || scheme == "sips":
+		uri.Scheme = scheme
+	case strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips"):
+		uri.Scheme = asciiLower(scheme)
+	default:
 		return parseOtherURI(s, scheme, rest, uri)
 	}
-	s, params := s[:end], s[end:]
-	if err := sip.ParseUri(s, uri); err != nil {
-		return err
+	params := s[end:]
+	if sipgos || strings.HasPrefix(rest, "//") {
+		if err := sip.ParseUri(s[:end], uri); err != nil {
+			return err
+		}
+	} else if !parseHostPort(s[len(scheme)+1:end], at-len(scheme)-1, uri) {
+		return errors.New("no such port")
 	}
 	switch {
 	case !isHost(uri.Host) || uri.Port < 0 || uri.Port >= 1<<16:
 		return errors.New("no host, or no such port")
-	case at && uri.User == "":
+	case at >= 0 && uri.User == "":
 		return errors.New("nobody before the @")
 	case strings.IndexByte(uri.User, ':') >= 0:
 		return errors.New("more than one password") // userinfo has one colon at the most
+	case params == "":
+		return nil
 	}
 	params, headers, _ := strings.Cut(params, "?")
-	if !splitParams(params, ";", &uri.UriParams) || !splitParams(headers, "&", &uri.Headers) {
+	if !splitParams(params, ';', &uri.UriParams) || !splitParams(headers, '&', &uri.Headers) {
 		return errors.New("a parameter without a name")
 	}
 	return nil
 }
 
+// parseHostPort reads user, password, host and port, which the "@" at index at
+// parts, if there is one.
+func parseHostPort(s string, at int, uri *sip.Uri) bool {
+	if at >= 0 {
+		uri.User = s[:at]
+		if colon := strings.LastIndexByte(uri.User, ':'); colon > 0 {
+			uri.User, uri.Password = uri.User[:colon], uri.User[colon+1:]
+		}
+		s = s[at+1:]
+	}
+	host, port, ok := strings.Cut(s, ":")
+	uri.Host = host
+	if !ok {
+		return true
+	}
+	n, ok := parseNumber(port, 1<<16-1)
+	uri.Port = int(n)
+	return ok
+}
+
 // splitParams reads the parameters or headers of a URI (section 25.1), which know no
 // quotes.
-func splitParams(s, separator string, params *sip.HeaderParams) bool {
+func splitParams(s string, separator byte, params *sip.HeaderParams) bool {
 	if s == "" {
 		return true
 	}
-	*params = make(sip.HeaderParams, 0, 1+min(strings.Count(s, separator), 7))
-	for one := range strings.SplitSeq(s, separator) {
-		if one == "" {
-			continue
+	*params = make(sip.HeaderParams, 0, countOf(s, separator))
+	for start, equals, i := 0, -1, 0; i <= len(s); i++ {
+		switch {
+		case i == len(s) || s[i] == separator:
+			switch {
+			case equals == start:
+				return false
+			case equals > 0:
+				*params = append(*params, sip.HeaderKV{K: s[start:equals], V: s[equals+1 : i]})
+			case i > start:
+				*params = append(*params, sip.HeaderKV{K: s[start:i]})
+			}
+			start, equals = i+1, -1
+		case s[i] == '=' && equals < 0:
+			equals = i
 		}
-		name, value, _ := strings.Cut(one, "=")
-		if name == "" {
-			return false
-		}
-		*params = append(*params, sip.HeaderKV{K: name, V: value})
 	}
 	return true
+}
+
+// countOf is the room for parameters: one for each separator, and not much for an
+// attacker.
+func countOf(s string, separator byte) int {
+	n := 0
+	for i := range len(s) {
+		if s[i] == separator {
+			n++
+		}
+	}
+	return 1 + min(n, 7)
 }
 
 // parseOtherURI reads "*" and URIs that are not SIP's, which stay as they are. A
@@ -114,11 +173,12 @@ func parseOtherURI(s, scheme, rest string, uri *sip.Uri) error {
 func isHost(s string) bool {
 	colons := 0
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == ':':
-			colons++
-		case c != '.' && c != '-' && c != '_' && c != '[' && c != ']' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z'):
+		c := s[i]
+		if classes[c]&hostByte == 0 {
 			return false
+		}
+		if c == ':' {
+			colons++
 		}
 	}
 	return s != "" && colons != 1

@@ -36,13 +36,13 @@ func nextValue(s string) (value, rest string, more bool) {
 func parseVia(s string) *sip.ViaHeader {
 	protocol, s, ok1 := strings.Cut(s, "/")
 	version, s, ok2 := strings.Cut(s, "/")
-	s = strings.TrimLeft(s, " \t")
-	space := strings.IndexAny(s, " \t")
-	if !ok1 || !ok2 || space < 0 {
+	s = trimLeft(s)
+	end := space(s)
+	if !ok1 || !ok2 || end < 0 {
 		return nil
 	}
-	h := &sip.ViaHeader{ProtocolName: trim(protocol), ProtocolVersion: trim(version), Transport: s[:space]}
-	sentBy, params, hasParams := strings.Cut(s[space:], ";")
+	h := &sip.ViaHeader{ProtocolName: trim(protocol), ProtocolVersion: trim(version), Transport: s[:end]}
+	sentBy, params, hasParams := strings.Cut(s[end:], ";")
 	if !isToken(h.ProtocolName) || !isToken(h.ProtocolVersion) || !isToken(h.Transport) || !parseSentBy(trim(sentBy), h) {
 		return nil
 	}
@@ -58,7 +58,7 @@ func parseSentBy(s string, h *sip.ViaHeader) bool {
 		var rest string
 		var ok bool
 		host, rest, ok = strings.Cut(s[1:], "]")
-		rest, hasPort = strings.CutPrefix(strings.TrimLeft(rest, " \t"), ":")
+		rest, hasPort = strings.CutPrefix(trimLeft(rest), ":")
 		if !ok || !hasPort && rest != "" || strings.Count(host, ":") < 2 {
 			return false
 		}
@@ -66,9 +66,9 @@ func parseSentBy(s string, h *sip.ViaHeader) bool {
 	} else if i := strings.LastIndexByte(s, ':'); i >= 0 {
 		host, port, hasPort = s[:i], s[i+1:], true
 	}
-	h.Host = strings.TrimRight(host, " \t")
+	h.Host = trimRight(host)
 	if hasPort {
-		n, ok := parseNumber(strings.TrimLeft(port, " \t"), 1<<16-1)
+		n, ok := parseNumber(trimLeft(port), 1<<16-1)
 		if !ok {
 			return false
 		}
@@ -103,7 +103,7 @@ func splitAddress(s string) (name, uri, rest string, bracketed, ok bool) {
 			return "", "", "", false, false
 		}
 		name = s[1 : end-1]
-		s = strings.TrimLeft(s[end:], " \t")
+		s = trimLeft(s[end:])
 		if !strings.HasPrefix(s, "<") {
 			return "", "", "", false, false
 		}
@@ -111,7 +111,7 @@ func splitAddress(s string) (name, uri, rest string, bracketed, ok bool) {
 	open := strings.IndexByte(s, '<')
 	if open < 0 {
 		uri, rest, _ = strings.Cut(s, ";")
-		return "", strings.TrimRight(uri, " \t"), rest, false, true
+		return "", trimRight(uri), rest, false, true
 	}
 	if open > 0 {
 		// A display name without quotes is made of tokens (section 25.1).
@@ -121,7 +121,7 @@ func splitAddress(s string) (name, uri, rest string, bracketed, ok bool) {
 		}
 	}
 	uri, rest, ok = strings.Cut(s[open+1:], ">")
-	rest = strings.TrimLeft(rest, " \t")
+	rest = trimLeft(rest)
 	if rest != "" {
 		if rest[0] != ';' {
 			return "", "", "", false, false
@@ -163,38 +163,49 @@ func parseParams(s string, params *sip.HeaderParams) bool {
 	if s == "" {
 		return true
 	}
-	*params = make(sip.HeaderParams, 0, 1+min(strings.Count(s, ";"), 7))
+	*params = make(sip.HeaderParams, 0, countOf(s, ';'))
 	for more := true; more; {
-		end := strings.IndexByte(s, ';')
-		if quote := strings.IndexByte(s, '"'); quote >= 0 && quote < end {
-			n := quotedEnd(s[quote:])
-			if n < 0 {
-				return false
+		// One parameter: what ends it, its first "=", and a quoted-string in it.
+		i, equals, quoted := 0, -1, false
+		for ; i < len(s) && s[i] != ';'; i++ {
+			switch s[i] {
+			case '=':
+				if equals < 0 {
+					equals = i
+				}
+			case '"':
+				n := quotedEnd(s[i:])
+				if n < 0 || quoted {
+					return false // and no value has two
+				}
+				i += n - 1
+				quoted = true
 			}
-			if end = strings.IndexByte(s[quote+n:], ';'); end >= 0 {
-				end += quote + n
+		}
+		one := s[:i]
+		if more = i < len(s); more {
+			s = s[i+1:]
+		}
+		name, value := one, ""
+		if equals >= 0 {
+			name, value = one[:equals], trim(one[equals+1:])
+		}
+		if name = trim(name); name == "" {
+			if equals < 0 {
+				continue
 			}
-		}
-		var one string
-		if one, more = s, end >= 0; more {
-			one, s = s[:end], s[end+1:]
-		}
-		if one = trim(one); one == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(one, "=")
-		name, value = strings.TrimRight(name, " \t"), strings.TrimLeft(value, " \t")
-		if name == "" || strings.ContainsAny(name, " \t\"") {
 			return false
 		}
-		if strings.HasPrefix(value, `"`) {
-			if quotedEnd(value) != len(value) {
-				return false
-			}
-			if strings.ContainsAny(value, " \t") {
-				value = value[1 : len(value)-1]
-			}
-		} else if strings.ContainsAny(value, " \t\"") {
+		if space(name) >= 0 || strings.IndexByte(name, '"') >= 0 {
+			return false
+		}
+		spaced := space(value) >= 0
+		switch {
+		case quoted && (value == "" || value[0] != '"' || value[len(value)-1] != '"'):
+			return false
+		case quoted && spaced:
+			value = value[1 : len(value)-1]
+		case spaced:
 			return false
 		}
 		*params = append(*params, sip.HeaderKV{K: name, V: value})

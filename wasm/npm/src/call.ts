@@ -1,7 +1,9 @@
 import { Speaker } from "./audio.js";
+import { sendable, type ReceivedContent } from "./content.js";
 import { Emitter } from "./emitter.js";
 import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
 import type { CallEvents, CallState, Direction, EndedEvent, Identity, Party } from "./events.js";
+import type { InfoOptions, MessageOptions } from "./messaging.js";
 import type { Port, Target } from "./port.js";
 
 /** What an act that one can stop waiting for takes. */
@@ -278,11 +280,28 @@ export class Call {
     }
   }
 
-  #act(op: string, args: object = {}, signal?: AbortSignal): Promise<void> {
+  /**
+   * Sends an INFO inside the call. Resolves when the other side has accepted it.
+   * @throws {SipError} "invalid-state" before the call is answered; "unsupported" for a package that the other side has not said it
+   * takes; "rejected", "timeout", "connection-lost".
+   */
+  async info({ package: name, signal, ...content }: InfoOptions): Promise<void> {
+    await this.#act("info", { ...(name !== undefined && { package: name }), ...sendable("info", content) }, signal);
+  }
+
+  /**
+   * Sends a message to the other side inside the call. Resolves when it has been accepted.
+   * @throws {SipError} "invalid-state" before the call is answered, and as {@link UserAgent.message}.
+   */
+  async message({ headers, signal, ...content }: MessageOptions): Promise<void> {
+    await this.#act("message", { ...(headers && { headers }), ...sendable("message", content) }, signal, "callMessage");
+  }
+
+  #act(op: string, args: object = {}, signal?: AbortSignal, asked = op): Promise<void> {
     if (this.#state === "ended") {
       return Promise.reject(new SipError("invalid-state", `${op}: the call has ended`, { op }));
     }
-    return abortable(op, signal, () => this.#port.call(op, this.#handle, args));
+    return abortable(op, signal, () => this.#port.call(asked, this.#handle, args));
   }
 
   #useMedia(media: MediaOptions | undefined): void {
@@ -313,6 +332,8 @@ export class Call {
     },
     held: ({ by }: { by: Party }) => this.#setHold(by, true),
     resumed: ({ by }: { by: Party }) => this.#setHold(by, false),
+    info: (event: CallEvents["info"]) => this.#events.emit("info", event),
+    message: (event: ReceivedContent) => this.#events.emit("message", event),
     peerconnection: ({ peerConnection }: { peerConnection: RTCPeerConnection }) => this.#usePeerConnection(peerConnection),
     localstream: ({ stream }: { stream: MediaStream }) => {
       this.#localStream = stream;

@@ -1,6 +1,9 @@
 import type { Call } from "./call.js";
 import type { Binding } from "./connection.js";
+import type { ReceivedContent } from "./content.js";
 import type { SipError } from "./errors.js";
+import type { NotifyEvent } from "./event_values.js";
+import type { Notifier } from "./notifier.js";
 
 /**
  * Where a call stands.
@@ -25,7 +28,7 @@ export type Direction = "outgoing" | "incoming";
 /** Who did something: this side, the other one, or neither (time-out, lost connection, failed media). */
 export type Party = "local" | "remote" | "system";
 
-/** The other side of a call. Every field is text from the network: never use it as markup. */
+/** The other side of a call, subscription or message. Every field is text from the network: never use it as markup. */
 export interface Identity {
   /** Name that the other side gives itself; empty when there is none. It proves nothing. */
   readonly displayName: string;
@@ -72,6 +75,13 @@ export interface UserAgentEvents {
   /** Somebody calls. 180 Ringing has been sent; `accept` or `reject` it. While this event has no listener, callers are
    *  answered 480 Temporarily Unavailable. */
   incoming: Call;
+  /** Somebody has sent a message outside of any call (RFC 3428). It has been answered 200, also while this event has no listener. */
+  message: ReceivedContent & { readonly from: Identity; readonly to: Identity };
+  /** Somebody wants to be told of a state of ours: `accept` or `reject` it within 20 seconds, or it is answered 480; so it is while
+   *  this event has no listener. Comes for the option `eventPackages`. */
+  incomingSubscription: Notifier;
+  /** A notification that nobody has subscribed to. Comes with the option `unsolicitedNotify`. */
+  notify: NotifyEvent;
   /** A message from the network could not be used. It was answered as SIP demands, and the user agent goes on. */
   protocolError: { readonly error: SipError };
   /** A SIP message was sent or received. Tracing is on while this event has a listener. */
@@ -105,6 +115,10 @@ export interface CallEvents {
   held: { readonly by: Party };
   /** `by` took the call back from hold. */
   resumed: { readonly by: Party };
+  /** The other side sent an INFO (RFC 6086). `package` is one of the option `infoPackages`; absent for an INFO of the old kind. */
+  info: ReceivedContent & { readonly package?: string };
+  /** The other side sent a message inside the call (RFC 3428). It has been answered 200, also while this event has no listener. */
+  message: ReceivedContent;
   /** Last event of a call; comes exactly once. */
   ended: EndedEvent;
   /** The browser's peer connection exists. Use it for statistics; do not negotiate with it. */

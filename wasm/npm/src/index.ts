@@ -1,6 +1,7 @@
 export { Call } from "./call.js";
 export type { AcceptOptions, AudioOptions, CallOptions, DTMFOptions, MediaOptions, Waiting } from "./call.js";
 export type { Binding, ConnectionOptions, Push, RegistrationOptions, Server } from "./connection.js";
+export type { Content, ReceivedContent } from "./content.js";
 export type { Challenge, Credentials, HA1 } from "./credentials.js";
 export { SipError } from "./errors.js";
 export type { ErrorCode, SipErrorDetails } from "./errors.js";
@@ -8,8 +9,19 @@ export type {
   CallEvents, CallState, Direction, EndedEvent, Identity, Party, TraceMessage, UserAgentEvents,
 } from "./events.js";
 export type { Host, NetworkEvents } from "./host.js";
+export type {
+  ConferenceEndpoint, ConferenceInfo, ConferenceMedia, ConferenceUser, DialogInfo, DialogParty, DialogState, DocumentState, EventValues,
+  MessageCount, MessageSummary, NotifyEvent, Pair, Presence, PresenceNote, PresenceTuple, RegistrationContact, RegistrationInfo,
+} from "./event_values.js";
 export { load } from "./load.js";
 export type { LoadOptions, WasmSource } from "./load.js";
+export type { Capabilities, InfoOptions, MessageOptions, MessagingOptions } from "./messaging.js";
+export { Notifier } from "./notifier.js";
+export type { NotifierEvents, NotifierOptions } from "./notifier.js";
+export { Publication } from "./publication.js";
+export type { PublicationEvents, PublishOptions } from "./publication.js";
+export { Subscription } from "./subscription.js";
+export type { SubscribeOptions, SubscriptionEvents, SubscriptionState } from "./subscription.js";
 export { UserAgent } from "./user_agent.js";
 export type { UserAgentOptions } from "./user_agent.js";
 export { VERSION } from "./version.js";

@@ -27,6 +27,7 @@ function isCredentials(v: unknown): boolean {
 
 const milliseconds: Rule = ["a number of milliseconds, at least 1", (v) => isNumber(v, 1)];
 const flag: Rule = ["true or false", (v) => typeof v === "boolean"];
+const texts: Rule = ["a list of strings", (v) => isList(v, isText)];
 const text: Rule = ["a string without line breaks", isText];
 
 /** The options by name. JavaScript has no types, and Go would call them by other names. */
@@ -58,6 +59,10 @@ const rules: { readonly [Name in keyof Required<UserAgentOptions>]: Rule } = {
   push: ["{ provider, prid, param? }, all of them strings",
     (v) => isObject(v) && isText(v["provider"]) && isText(v["prid"]) && (v["param"] === undefined || isText(v["param"]))],
   contactParams: ['[name, value] pairs of strings, such as [["q", "0.5"]]', (v) => isList(v, isPair)],
+  eventPackages: texts,
+  unsolicitedNotify: flag,
+  acceptMessages: texts,
+  infoPackages: texts,
   iceServers: [
     'a list of objects such as { urls: "stun:stun.example.com" }',
     (v) => isList(v, (server) => isObject(server) &&

@@ -20,7 +20,7 @@ export interface Target {
 
 /**
  * The one connection between TypeScript and Go: operations go in by `call`, events come out by `emit`, both in order.
- * Things are named by handles: this side gives odd ones to what it creates, Go gives even ones to incoming calls.
+ * Things are named by handles: this side gives odd ones to what it creates, Go gives even ones to incoming calls and subscriptions.
  */
 export class Port {
   readonly #program: Program;

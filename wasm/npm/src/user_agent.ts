@@ -1,16 +1,21 @@
 import { watchNetwork, type Binding, type ConnectionOptions, type Push, type RegistrationOptions } from "./connection.js";
 import { Call, type AudioOptions, type CallOptions, type Waiting } from "./call.js";
+import { sendable } from "./content.js";
 import type { Challenge, Credentials } from "./credentials.js";
 import { Emitter, report } from "./emitter.js";
 import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
 import type { Identity, TraceMessage, UserAgentEvents } from "./events.js";
 import { completeHost } from "./host.js";
 import { loadPort, type LoadOptions } from "./load.js";
+import type { Capabilities, MessageOptions, MessagingOptions } from "./messaging.js";
+import { Notifier, type SubscriptionRecord } from "./notifier.js";
 import { checkOptions } from "./options.js";
 import type { Port, Target } from "./port.js";
+import { Publication, type PublishOptions } from "./publication.js";
+import { Subscription, type SubscribeOptions } from "./subscription.js";
 
 /** Options of {@link UserAgent.create}. */
-export interface UserAgentOptions extends ConnectionOptions, RegistrationOptions, LoadOptions, AudioOptions, Waiting {
+export interface UserAgentOptions extends ConnectionOptions, RegistrationOptions, MessagingOptions, LoadOptions, AudioOptions, Waiting {
   /** Address of record, such as "sip:1001@example.com". */
   uri: string;
   /** Without them a server's challenge ends in code "unauthorized". A function is asked for each realm: see {@link Challenge}. */
@@ -155,7 +160,51 @@ export class UserAgent {
     return call;
   }
 
-  /** Hangs up every call, unregisters and disconnects. Closing again gives the same promise. */
+  /**
+   * Subscribes to the state of somebody or something (RFC 6665) and returns at once; the subscription's events and its promise
+   * `active` tell the rest. What is wrong with the target or the options ends it with code "invalid-argument". The event package
+   * tells the type of what `notify` brings:
+   * ```ts
+   * ua.subscribe("1002", { event: "dialog" }).on("notify", ({ value }) => show(value?.lamp));
+   * ```
+   * @param target as of {@link call}
+   */
+  subscribe<E extends string>(target: string, options: SubscribeOptions<E>): Subscription<E> {
+    return Subscription.start(this.#port, target, options, (args) => this.#act("subscribe", undefined, args));
+  }
+
+  /**
+   * Gives a state of ours to the server (RFC 3903), which tells it to those who have subscribed. Resolves when that has accepted it.
+   * When `signal` aborts, what was published meanwhile is taken back.
+   * @throws {SipError} "invalid-argument"; "rejected" with the status (489: it does not know the package), "unauthorized",
+   * "timeout", "connection-failed".
+   */
+  async publish(options: PublishOptions): Promise<Publication> {
+    return Publication.start(this.#port, options, (args) => this.#act("publish", undefined, args));
+  }
+
+  /**
+   * Sends a message (RFC 3428). Resolves when the other side has accepted it, or a server that keeps it.
+   * @param target as of {@link call}
+   * @throws {SipError} "invalid-argument"; "rejected" with the status (404, 415, 480: nobody there), "unauthorized", "timeout",
+   * "connection-failed", and "connection-lost", after which it may have arrived.
+   */
+  async message(target: string, { headers, signal, ...content }: MessageOptions): Promise<void> {
+    await this.#act("message", signal, { target, ...(headers && { headers }), ...sendable("message", content) });
+  }
+
+  /**
+   * Asks somebody what it can do, without calling (RFC 3261 section 11). A user agent that is there and would not take a call now,
+   * such as with 486, is an answer.
+   * @param target as of {@link call}
+   * @throws {SipError} "rejected" with the status when nobody was reached (404, 480 …), and as {@link message}.
+   */
+  async options(target: string, { signal }: Waiting = {}): Promise<Capabilities> {
+    return this.#act<Capabilities>("options", signal, { target });
+  }
+
+  /** Hangs up every call, ends every subscription and publication, unregisters and disconnects. Closing again gives the same
+   *  promise. */
   close(): Promise<void> {
     this.#unwatch();
     this.#closed ??= this.#port.call("close", this.#handle).finally(() => this.#port.detach(this.#handle));
@@ -206,6 +255,14 @@ export class UserAgent {
       this.#events.emit("unregistered", error ? { error: errorFrom(error) } : {}),
     protocolError: ({ error }: { error: ErrorRecord }) => this.#events.emit("protocolError", { error: errorFrom(error) }),
     trace: (message: TraceMessage) => this.#events.emit("trace", message),
+    message: (event: UserAgentEvents["message"]) => this.#events.emit("message", event),
+    notify: (event: UserAgentEvents["notify"]) => this.#events.emit("notify", event),
+    incomingSubscription: (record: SubscriptionRecord) => {
+      const notifier = Notifier.incoming(this.#port, record);
+      // Nobody is there to decide: the subscriber is told so at once.
+      if (this.#events.count("incomingSubscription") === 0) notifier.reject(480).catch(() => {}); // it may be over by now
+      else this.#events.emit("incomingSubscription", notifier);
+    },
     incoming: ({ call: handle, id, remote }: { call: number; id: string; remote: Identity }) => {
       const call = Call.incoming(this.#port, handle, id, remote, this.#audio, (ended) => this.#calls.delete(ended));
       this.#calls.add(call);

@@ -25,6 +25,10 @@ test("create names the option that is wrong, as the application wrote it", async
     keepAlive: [true, "on"],
     keepAliveInterval: [0],
     pongTimeout: [NaN],
+    eventPackages: ["presence", [7], null],
+    unsolicitedNotify: [1, "yes"],
+    acceptMessages: ["text/plain", [null], ["text/plain\r\n"]],
+    infoPackages: [{}, [undefined]],
     displayName: [null, 7, "Alice\r\nX: y"],
     instanceId: [7, "", "1234", 'urn:uuid:"'],
     registrationExpires: ["600", NaN, Infinity, 59],
@@ -66,6 +70,7 @@ test("create takes every form that the options may have, and undefined as nothin
     { credentials: { token: "t" } }, { credentials: { ha1: [{ realm: "r", algorithm: "SHA-256", hash: "h" }, { hash: "i" }] } },
     { credentials: () => ({ password: "p" }) }, { servers: [{ url: "wss://a" }, { url: "ws://b", priority: 1, weight: 65535 }] },
     { keepAlive: "off", flows: 4, outbound: false, push: { provider: "p", prid: "i", param: "x" }, contactParams: [["q", "0.5"]] },
+    { eventPackages: ["presence"], unsolicitedNotify: true, acceptMessages: ["text/*"], infoPackages: [] },
     { displayName: undefined, stunServers: undefined },
   ]) {
     const { ua } = await program.userAgent(options);

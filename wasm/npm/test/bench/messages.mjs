@@ -3,6 +3,18 @@ import { readFileSync } from "node:fs";
 
 export const KINDS = ["invite", "ok_invite", "ok_register"];
 
+/**
+ * The messages of a turn. An answered INVITE costs its ACK as well, which has to be read and matched before the
+ * transaction is gone. So all get both, and both count.
+ */
+export const TURN = { invite: ["invite", "ack"], ok_invite: ["ok_invite"], ok_register: ["ok_register"] };
+
+/** The turns of a kind, VARIANTS of them, each a list of texts. */
+export function turns(kind) {
+  const each = TURN[kind].map(variants);
+  return Array.from({ length: VARIANTS }, (_, n) => each.map((texts) => texts[n]));
+}
+
 /** How many messages of a kind there are. They differ in the branch alone, so that none is a retransmission. */
 export const VARIANTS = 512;
 

@@ -20,6 +20,7 @@ export async function subscriptions({ serve, phone }) {
     await subscribe(subscriber, notifier, began);
     await subscriber.do.unsubscribe();
     await Promise.all([notifier.until("subscriberGone"), subscriber.until("unsubscribed")]);
+    await subscriber.do.forget(); // the last NOTIFY may have brought the state once more
 
     await subscribe(subscriber, notifier, began);
     await notifier.do.terminate("noresource");

@@ -1,7 +1,8 @@
 // What must compile. Each block is a program that the README or the documentation promises.
 import {
   load, SipError, UserAgent, VERSION,
-  type AcceptOptions, type Call, type CallOptions, type CallState, type Challenge, type Credentials, type EndedEvent, type ErrorCode,
+  type AcceptOptions, type Call, type Capabilities, type DialogInfo, type NotifyEvent, type Presence, type Publication,
+  type SubscribeOptions, type Subscription, type SubscriptionState, type CallOptions, type CallState, type Challenge, type Credentials, type EndedEvent, type ErrorCode,
   type Host, type Identity, type TraceMessage, type UserAgentEvents, type UserAgentOptions, type WasmSource,
 } from "sipwasm";
 
@@ -27,6 +28,61 @@ export async function softphone(password: string): Promise<void> {
   remove();
   await ua.close();
   console.log(words, ua.instanceId, VERSION);
+}
+
+export async function presence(ua: UserAgent, call: Call, log: (...x: unknown[]) => void): Promise<void> {
+  // The package given to subscribe tells the type of the value.
+  const lamp: Subscription<"dialog"> = ua.subscribe("1002", { event: "dialog", expires: 600, accept: ["application/dialog-info+xml"] });
+  const remove: () => void = lamp.on("notify", ({ event, value, body, bytes }) => {
+    const known: DialogInfo | undefined = value;
+    log(event === "dialog", known?.lamp, value?.dialogs[0]?.remote.targetParams[0]?.[1], body.trim(), bytes?.byteLength);
+  });
+  lamp.on("changed", ({ state, expires }: { state: SubscriptionState; expires: number }) => log(state, expires.toFixed()));
+  lamp.on("ended", ({ reason, retryAfter, error }) => log(reason.trim(), retryAfter?.toFixed(), error?.status));
+  await lamp.active;
+  await lamp.refresh({ signal: AbortSignal.timeout(1000) });
+  await lamp.unsubscribe();
+  remove();
+
+  // A package that this one does not read: the body is there, a value is not.
+  const other = ua.subscribe("1002", { event: "x-private", contentType: "text/plain", body: new Uint8Array(1), headers: [["X-A", "1"]] });
+  other.on("notify", ({ event, value }) => { const name: "x-private" = event; const none: undefined = value; log(name, none); });
+
+  // One listener for subscriptions to several packages.
+  const all: Subscription[] = [lamp, other, ua.subscribe("1002", { event: "presence" })];
+  for (const one of all) one.on("notify", every);
+  ua.on("notify", every);
+  function every(e: NotifyEvent): void {
+    if (e.event === "dialog" && e.value) log(e.value.lamp);
+    if (e.event === "presence" && e.value) { const open: Presence = e.value; log(open.open, e.value.tuples[0]?.priority?.toFixed()); }
+    if (e.event === "message-summary" && e.value) log(e.value.voice.new.toFixed());
+    if (e.event === "conference" && e.value) log(e.value.users[0]?.endpoints[0]?.media[0]?.type, e.value.status.locked === true);
+    if (e.event === "reg" && e.value) log(e.value.registrations[0]?.contacts[0]?.q?.toFixed());
+  }
+
+  ua.on("incomingSubscription", async (notifier) => {
+    log(notifier.remote.user, notifier.event, notifier.accepts[0], notifier.content.body, notifier.id);
+    notifier.on("ended", ({ reason, error }) => log(reason, error?.code));
+    if (notifier.event !== "presence") return notifier.reject(403);
+    await notifier.accept({ pending: true, expires: 600 });
+    await notifier.activate({ contentType: "application/pidf+xml", body: "<presence/>" });
+    await notifier.notify({ contentType: "application/pidf+xml", body: "<presence/>", signal: AbortSignal.timeout(1000) });
+    await notifier.terminate("probation", 60);
+  });
+
+  const publication: Publication = await ua.publish({ event: "presence", contentType: "application/pidf+xml", body: "<presence/>", expires: 60 });
+  publication.on("ended", ({ error }) => log(error?.code));
+  await publication.update({ contentType: "application/pidf+xml", body: "<presence/>" });
+  await publication.remove();
+
+  const { allow, userAgent, status }: Capabilities = await ua.options("1002", { signal: AbortSignal.timeout(1000) });
+  log(allow.includes("MESSAGE"), userAgent?.trim(), status.toFixed());
+  await ua.message("1002", { body: "hello" });
+  ua.on("message", ({ from, to, contentType, body, bytes }) => log(from.user, to.uri, contentType, body, bytes));
+  await call.message({ body: new Uint8Array(2), contentType: "application/octet-stream" });
+  await call.info({ package: "conf", contentType: "text/plain", body: "x" });
+  call.on("message", ({ body }) => log(body));
+  call.on("info", ({ package: name, body }) => log(name?.trim(), body));
 }
 
 export function sentence(error: unknown): string {
@@ -86,5 +142,9 @@ export const kept: UserAgentOptions = {
   keepAlive: "options", keepAliveInterval: 4, pongTimeout: 5, network: false, flows: 2, outbound: false,
   push: { provider: "webpush", prid: "x" }, contactParams: [["q", "0.5"]],
 };
+export const taken: UserAgentOptions = {
+  uri: "", servers: [], eventPackages: ["presence"], unsolicitedNotify: true, acceptMessages: ["text/*"], infoPackages: ["conf"],
+};
+export const watching: SubscribeOptions<"reg"> = { event: "reg" };
 export const heard: UserAgentEvents["registered"] = { flow: 1, expires: 600, bindings: [], outbound: false };
 export const who: Identity = { displayName: "", uri: "", user: "" };

@@ -1,5 +1,5 @@
 // What must not compile. A line that begins to compile is an error here, because its expectation is not met then.
-import { Call, SipError, UserAgent, type Credentials, type ErrorCode, type UserAgentOptions } from "sipwasm";
+import { Call, Notifier, Publication, SipError, Subscription, UserAgent, type Credentials, type ErrorCode, type UserAgentOptions } from "sipwasm";
 // @ts-expect-error internal
 import { Port } from "sipwasm";
 // @ts-expect-error internal: exports has one entry for JavaScript
@@ -54,3 +54,44 @@ error.code === "busy";
 export const code: ErrorCode = "auth";
 // @ts-expect-error may be absent
 export const status: number = error.status;
+
+// @ts-expect-error a subscription is made by a user agent
+new Subscription();
+// @ts-expect-error made by a user agent
+new Notifier();
+// @ts-expect-error made by a user agent
+new Publication();
+// @ts-expect-error internal
+Subscription.start;
+// @ts-expect-error internal
+import { Life } from "sipwasm";
+// @ts-expect-error the event package is required
+ua.subscribe("1002", {});
+// @ts-expect-error seconds are a number
+ua.subscribe("1002", { event: "dialog", expires: "600" });
+// @ts-expect-error a value may be absent
+ua.subscribe("1002", { event: "dialog" }).on("notify", ({ value }) => value.lamp);
+// @ts-expect-error a busy lamp is not presence
+ua.subscribe("1002", { event: "dialog" }).on("notify", ({ value }) => value?.tuples);
+// @ts-expect-error nothing is known of this package
+ua.subscribe("1002", { event: "x-private" }).on("notify", ({ value }) => value?.lamp);
+// @ts-expect-error which value it is has to be found out first
+ua.on("notify", ({ value }) => value?.lamp);
+// @ts-expect-error the value of another package
+ua.on("notify", (e) => { if (e.event === "dialog") e.value?.tuples; });
+// @ts-expect-error not an event
+ua.subscribe("1002", { event: "dialog" }).on("notified", () => {});
+// @ts-expect-error not a state
+ua.subscribe("1002", { event: "dialog" }).state === "established";
+// @ts-expect-error a publication wants a body
+ua.publish({ event: "presence", contentType: "text/plain" });
+// @ts-expect-error a message wants a body
+ua.message("1002", {});
+// @ts-expect-error a body is text or bytes
+ua.message("1002", { body: { text: "hello" } });
+// @ts-expect-error and so is a state
+ua.on("incomingSubscription", (notifier) => notifier.notify({ contentType: "a/b", body: 7 }));
+// @ts-expect-error a status is a number
+ua.on("incomingSubscription", (notifier) => notifier.reject("403"));
+// @ts-expect-error a list of names
+export const packages: UserAgentOptions = { uri: "", servers: [], eventPackages: "presence" };

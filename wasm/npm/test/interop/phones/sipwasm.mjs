@@ -49,7 +49,8 @@ export default class SipwasmPhone extends Phone {
 
   async subscribe(user, event) {
     this.#subscription = this.#ua.subscribe(user, { event });
-    this.#subscription.on("notify", ({ contentType, body }) => this.emit("notify", { contentType, body }));
+    // The last NOTIFY, which says that it is over, may be empty.
+    this.#subscription.on("notify", ({ contentType, body }) => body && this.emit("notify", { contentType, body }));
     this.#subscription.on("ended", ({ reason }) => this.emit("unsubscribed", { reason }));
     // Fulfilled by the first answer or NOTIFY, which the other page has yet to give.
     this.#subscription.active.catch((error) => this.emit("unsubscribed", { reason: error.message }));

@@ -1,0 +1,5 @@
+//go:build !race && !js
+
+package sipua_test
+
+const underRace = false

@@ -113,7 +113,8 @@
 // where the platform knows about its network.
 //
 // Requests that are under way when the connection is lost are sent again over the
-// next one when that does no harm: REGISTER, BYE, OPTIONS. Others end with
+// next one when that does no harm: REGISTER, and BYE and OPTIONS up to three times,
+// since they may be what the server stumbles over. Others end with
 // CodeConnectionLost.
 //
 // A registration names the flow (RFC 5626 outbound), asks for a GRUU (RFC 5627),

@@ -30,25 +30,6 @@ func TestEndlessTimes(t *testing.T) {
 	})
 }
 
-// Closing twice at once: both return when it is done.
-func TestCloseTwiceAtOnce(t *testing.T) {
-	for range 50 {
-		play(t, func(w *world) {
-			k := w.outgoing()
-			for range 4 {
-				begin(func() error {
-					err := w.ua.Close()
-					if k.call.State() != sipua.Ended {
-						t.Error("Close has returned before the end")
-					}
-					return err
-				})
-			}
-			synctest.Wait()
-		})
-	}
-}
-
 // A listener that hangs does not let strangers fill the memory.
 func TestListenerHangs(t *testing.T) {
 	hung := make(chan struct{})

@@ -39,7 +39,6 @@ type binding struct {
 
 	timer  *timer    // of the next attempt
 	expiry *timer    // end of the binding, when no refresh has succeeded
-	due    time.Time // of the timer; the time of the wall, as the next ones
 	after  time.Time // Retry-After: no attempt by ourselves before
 	until  time.Time // the registrar may hold the binding up to here, also after a failure
 	turn   []turn    // who waits for the REGISTER under way
@@ -145,10 +144,6 @@ func (b *binding) fetch(done func(error)) {
 
 func (b *binding) next(*sip.Request) (uint32, bool) { b.seq++; return b.seq, true }
 
-// wall is the time of the wall: the other clock may stand still while the device
-// sleeps.
-func wall() time.Time { return time.Now().Round(0) }
-
 // quit ends the binding. The flows besides the first are there for theirs alone.
 func (b *binding) quit(err error) {
 	b.stop()
@@ -170,7 +165,6 @@ func (b *binding) rested() {
 
 // rest decides when the next attempt comes: at a time, or (0) with the next flow.
 func (b *binding) rest(err *Error) (wait time.Duration) {
-	b.due = time.Time{}
 	f := b.link.flow
 	if f.State() != flow.Up {
 		return 0
@@ -197,7 +191,6 @@ func (b *binding) rest(err *Error) (wait time.Duration) {
 
 // again registers after a while.
 func (b *binding) again(wait time.Duration) {
-	b.due = wall().Add(wait)
 	b.timer = b.link.ua.after(wait, func() { b.register(func(error) {}) })
 }
 
@@ -210,26 +203,6 @@ func (b *binding) refresh() {
 	}
 	b.link.ua.emit(RegistrationExpiring{Flow: b.link.number, Expires: max(b.until.Sub(wall()), 0)})
 	b.register(func(error) {})
-}
-
-// check looks whether something is overdue: timers stand still while the device
-// sleeps.
-func (b *binding) check() {
-	now := wall()
-	if b.held && !now.Before(b.until) {
-		b.expiry.stop()
-		b.ranOut()
-	}
-	if b.due.IsZero() || now.Before(b.due) || b.link.flow.State() != flow.Up {
-		return
-	}
-	switch b.state {
-	case registered:
-		b.timer.stop()
-		b.refresh()
-	case resting:
-		b.register(func(error) {})
-	}
 }
 
 // ranOut: the registrar has forgotten us. It comes while a refresh waits for its
@@ -269,7 +242,7 @@ func (b *binding) flowLost(err *Error) {
 	b.forget()
 	if b.state == registered || b.state == resting {
 		b.stop()
-		b.state, b.due = resting, time.Time{}
+		b.state = resting
 	}
 	if held {
 		b.link.ua.registration.unregistered(err)

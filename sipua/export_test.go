@@ -1,5 +1,7 @@
 package sipua
 
+import "time"
+
 // WantsFlow tells whether subscriptions, notifiers or publications want the flow
 // kept up.
 func (ua *UserAgent) WantsFlow() (active bool) {
@@ -16,4 +18,14 @@ func (ua *UserAgent) Left() (timers, transactions int) {
 		transactions += l.layer.Len()
 	}
 	return len(ua.timers), transactions
+}
+
+// Slept makes the device have slept for d: the clock on the wall went on, that of
+// the timers stood still.
+func (ua *UserAgent) Slept(d time.Duration) {
+	ua.owner.post(func() {
+		for t := range ua.timers {
+			t.due = t.due.Add(-d)
+		}
+	})
 }

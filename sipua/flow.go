@@ -74,7 +74,7 @@ func (ua *UserAgent) newLink(number int) *link {
 			ua.emit(Reconnecting{Flow: number, Attempt: attempt, Delay: delay})
 		},
 		OnReceive: l.receive,
-		OnWake:    l.binding.check,
+		OnWake:    ua.catchUp,
 		Ask:       l.ask,
 	})
 	l.layer = transaction.New(transaction.Config{
@@ -329,10 +329,10 @@ func (ua *UserAgent) NetworkChanged(n Network) {
 		for _, l := range ua.links {
 			if n == NetworkOffline {
 				l.flow.Offline()
-				continue
+			} else {
+				l.flow.Online()
 			}
-			l.flow.Online()
-			l.binding.check()
 		}
+		ua.catchUp()
 	})
 }

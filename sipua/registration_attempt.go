@@ -144,7 +144,6 @@ func (a *attempt) succeeded(res *sip.Response) {
 	b.until = wall().Add(granted)
 	b.expiry = ua.after(granted, b.ranOut)
 	wait := refreshAfter(granted)
-	b.due = wall().Add(wait)
 	b.timer = ua.after(wait, b.refresh)
 	ua.registration.registered(b, granted)
 	a.done(nil)

@@ -36,7 +36,6 @@ type stress struct {
 	subs    map[*sipua.Subscription]int
 	verbs   map[string]int // under way
 	watches []*sipua.Subscription
-	pubs    []*sipua.Publication
 }
 
 // TestStress plays random verbs and events and looks whether the promises hold: after

@@ -184,6 +184,8 @@ func TestGapsAreFilledOnce(t *testing.T) {
 		}
 		w.Respond(refresh, 200, "OK", h("Contact", peerContact), h("Expires", "600"))
 		w.ExpectNothing(w.T, 10*time.Second)
+		tell(40, "partial") // once is enough until the full state comes
+		w.ExpectNothing(w.T, time.Second)
 		tell(41, "full")
 		require.Len(w, last[sipua.Notified](w).Value.(sipua.DialogInfo).Dialogs, 1)
 		w.ExpectNothing(w.T, time.Minute)

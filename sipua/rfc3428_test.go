@@ -82,6 +82,7 @@ func TestMessagesToOneTargetDoNotOverlap(t *testing.T) {
 		require.ErrorIs(w, w.ua.Message(ctx, "1002", hello("2")), sipua.ErrTimeout)
 		w.Respond(req, 200, "OK")
 		require.NoError(w, one())
+		w.ExpectNothing(w.T, time.Minute)
 	})
 }
 

@@ -260,7 +260,7 @@ func TestRefreshIsRefused(t *testing.T) {
 		w.Respond(req, 200, "OK", h("Contact", peerContact), h("Expires", "7200"))
 		require.NoError(w, done())
 		k.notify("active;expires=7200", "")
-		w.ExpectNothing(w.T, 50*time.Minute)
+		w.ExpectNothing(w.T, 55*time.Minute)
 	})
 	for _, status := range []int{480, 430} { // the notifier is away: a new dialog, when it is back
 		play(t, func(w *world) {

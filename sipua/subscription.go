@@ -50,7 +50,6 @@ type Subscription struct {
 	due        *timer         // of the next SUBSCRIBE
 	expiry     *timer
 	silence    *timer // Timer N
-	trouble    *Error // why the last refresh failed
 	known      any    // the state that the documents add up to
 	gap        gap    // what is missing in it
 }
@@ -158,14 +157,15 @@ type subscriptionSteps []struct {
 //
 //	            2xx        refused     gone      deferred   lost        pending  active   over        again    silence     expired     due       recovered  unsubscribe
 //	trying      accepted   terminated  trying*   waiting    waiting     pending  active   terminated  waiting  terminated  –           –         –          ending
-//	accepted    accepted   terminated  trying*   accepted   waiting     pending  active   terminated  waiting  terminated  terminated  accepted  –          ending
-//	pending     pending    terminated  trying*   pending    waiting     pending  active   terminated  waiting  trying*     terminated  pending   –          ending
-//	active      active     terminated  trying*   active     waiting     pending  active   terminated  waiting  trying*     terminated  active    –          ending
+//	accepted    accepted   terminated  trying*   accepted   waiting     pending  active   terminated  waiting  terminated  trying*     accepted  –          ending
+//	pending     pending    terminated  trying*   pending    waiting     pending  active   terminated  waiting  trying*     trying*     pending   –          ending
+//	active      active     terminated  trying*   active     waiting     pending  active   terminated  waiting  trying*     trying*     active    –          ending
 //	waiting     –          –           –         –          waiting     pending  active   terminated  waiting  –           –           trying    trying     ending
 //	ending      ending     terminated  terminated …  …      …           ending   ending   terminated  …        terminated  terminated  –         –          ending
 //	terminated  –          –           –         –          –           –        –        –           –        –           –           –         –          –
 //
-// Trying* is a new dialog. The RFC lets a refresh that brings no NOTIFY end the
+// Trying* is a new dialog, also when the lifetime ran out before a refresh succeeded:
+// a device that slept for an hour is to know its state again. The RFC lets a refresh that brings no NOTIFY end the
 // subscription (4.1.2.4); since notifiers of RFC 3265 exist that send none when
 // nothing has changed, it is made anew instead, which must bring one.
 var subscriptionTable = subscriptionSteps{
@@ -191,7 +191,7 @@ var subscriptionTable = subscriptionSteps{
 	{SubscriptionAccepted, onOver, SubscriptionTerminated, (*Subscription).over},
 	{SubscriptionAccepted, onAgain, SubscriptionWaiting, (*Subscription).postpone},
 	{SubscriptionAccepted, onSilence, SubscriptionTerminated, (*Subscription).unheard},
-	{SubscriptionAccepted, onExpired, SubscriptionTerminated, (*Subscription).ranOut},
+	{SubscriptionAccepted, onExpired, SubscriptionTrying, (*Subscription).anew},
 	{SubscriptionAccepted, onDue, SubscriptionAccepted, (*Subscription).renew},
 	{SubscriptionAccepted, onUnsubscribe, SubscriptionEnding, (*Subscription).leave},
 
@@ -205,7 +205,7 @@ var subscriptionTable = subscriptionSteps{
 	{SubscriptionPending, onOver, SubscriptionTerminated, (*Subscription).over},
 	{SubscriptionPending, onAgain, SubscriptionWaiting, (*Subscription).postpone},
 	{SubscriptionPending, onSilence, SubscriptionTrying, (*Subscription).anew},
-	{SubscriptionPending, onExpired, SubscriptionTerminated, (*Subscription).ranOut},
+	{SubscriptionPending, onExpired, SubscriptionTrying, (*Subscription).anew},
 	{SubscriptionPending, onDue, SubscriptionPending, (*Subscription).renew},
 	{SubscriptionPending, onUnsubscribe, SubscriptionEnding, (*Subscription).leave},
 
@@ -219,7 +219,7 @@ var subscriptionTable = subscriptionSteps{
 	{SubscriptionActive, onOver, SubscriptionTerminated, (*Subscription).over},
 	{SubscriptionActive, onAgain, SubscriptionWaiting, (*Subscription).postpone},
 	{SubscriptionActive, onSilence, SubscriptionTrying, (*Subscription).anew},
-	{SubscriptionActive, onExpired, SubscriptionTerminated, (*Subscription).ranOut},
+	{SubscriptionActive, onExpired, SubscriptionTrying, (*Subscription).anew},
 	{SubscriptionActive, onDue, SubscriptionActive, (*Subscription).renew},
 	{SubscriptionActive, onUnsubscribe, SubscriptionEnding, (*Subscription).leave},
 

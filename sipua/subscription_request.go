@@ -175,7 +175,6 @@ func (s *Subscription) granted(e *subscriptionEvent) {
 		}
 	}
 	s.schedule(s.lifetime(message.Seconds(e.res, "Expires")))
-	s.trouble = nil
 	s.settle(nil)
 }
 
@@ -211,7 +210,6 @@ func (s *Subscription) renew(e *subscriptionEvent) { s.send(s.asked, e.done) }
 // later: a refresh has failed in a way that may pass. There is another one when
 // the other side allows it, in half of what is left of the lifetime.
 func (s *Subscription) later(e *subscriptionEvent) {
-	s.trouble = e.err
 	s.settle(e.err)
 	s.silence.stop()
 	s.due = s.ua.after(max(e.after, time.Until(s.until)/2, 5*time.Second), s.refresh)
@@ -296,15 +294,6 @@ func (s *Subscription) over(e *subscriptionEvent) { s.finish(e.reason, e.after, 
 // unheard: section 4.1.2.4: no NOTIFY, no subscription.
 func (s *Subscription) unheard(*subscriptionEvent) {
 	s.finish("", 0, &Error{Code: CodeTimeout, Reason: "the notifier sent no NOTIFY within 32 seconds", Err: transaction.ErrTimeout})
-}
-
-// ranOut: no refresh has succeeded in time.
-func (s *Subscription) ranOut(*subscriptionEvent) {
-	err := s.trouble
-	if err == nil {
-		err = &Error{Code: CodeTimeout, Reason: "the subscription ran out before it was refreshed"}
-	}
-	s.finish("", 0, err)
 }
 
 // leave ends the subscription as soon as there is a dialog to end it in and the

@@ -16,9 +16,9 @@ import (
 var subscriptionDrawing = map[SubscriptionState]string{
 	//                    2xx|refused|gone|deferred|lost|pending|active|over|again|silence|expired|due|recovered|unsubscribe
 	SubscriptionTrying:     "accepted granted|terminated over|trying anew|waiting postpone|waiting rest|pending|active|terminated over|waiting postpone|terminated unheard|–|–|–|ending leave",
-	SubscriptionAccepted:   "accepted granted|terminated over|trying anew|accepted later|waiting rest|pending|active|terminated over|waiting postpone|terminated unheard|terminated ranOut|accepted renew|–|ending leave",
-	SubscriptionPending:    "pending granted|terminated over|trying anew|pending later|waiting rest|pending|active|terminated over|waiting postpone|trying anew|terminated ranOut|pending renew|–|ending leave",
-	SubscriptionActive:     "active granted|terminated over|trying anew|active later|waiting rest|pending|active|terminated over|waiting postpone|trying anew|terminated ranOut|active renew|–|ending leave",
+	SubscriptionAccepted:   "accepted granted|terminated over|trying anew|accepted later|waiting rest|pending|active|terminated over|waiting postpone|terminated unheard|trying anew|accepted renew|–|ending leave",
+	SubscriptionPending:    "pending granted|terminated over|trying anew|pending later|waiting rest|pending|active|terminated over|waiting postpone|trying anew|trying anew|pending renew|–|ending leave",
+	SubscriptionActive:     "active granted|terminated over|trying anew|active later|waiting rest|pending|active|terminated over|waiting postpone|trying anew|trying anew|active renew|–|ending leave",
 	SubscriptionWaiting:    "–|–|–|–|waiting|pending returned|active returned|terminated over|waiting postpone|–|–|trying resume|trying resume|ending leave",
 	SubscriptionEnding:     "ending leave|terminated left|terminated left|terminated left|terminated left|ending leave|ending leave|terminated left|terminated left|terminated left|terminated left|–|–|ending leave",
 	SubscriptionTerminated: "–|–|–|–|–|–|–|–|–|–|–|–|–|–",

@@ -93,12 +93,18 @@ func first(args []js.Value) js.Value {
 // listen adds an event listener; remove takes it away and frees it.
 func listen(target js.Value, event string, f func(event js.Value)) (remove func()) {
 	fn := js.FuncOf(func(_ js.Value, args []js.Value) any { f(first(args)); return nil })
-	target.Call("addEventListener", event, fn)
+	return listenWith(target, event, fn.Value, fn)
+}
+
+// listenWith adds a listener that calls fn, or is fn; remove takes it away and
+// frees fn.
+func listenWith(target js.Value, event string, listener js.Value, fn js.Func) (remove func()) {
+	target.Call("addEventListener", event, listener)
 	removed := false
 	return func() {
 		if !removed {
 			removed = true
-			target.Call("removeEventListener", event, fn)
+			target.Call("removeEventListener", event, listener)
 			fn.Release()
 		}
 	}

@@ -35,9 +35,11 @@ func (t sockets) Dial(ctx context.Context, url string) (sipua.Conn, error) {
 	ws.Set("binaryType", "arraybuffer")
 	c := &socket{ws: ws, wake: make(chan struct{}, 1)}
 	opened := make(chan struct{}, 1)
+	arrived := js.FuncOf(func(_ js.Value, args []js.Value) any { c.arrived(first(args).Get("data")); return nil })
 	c.listeners = []func(){
 		listen(ws, "open", func(js.Value) { opened <- struct{}{} }),
-		listen(ws, "message", func(e js.Value) { c.arrived(e.Get("data")) }),
+		listenWith(ws, "message", c.enter(t.host, arrived), arrived),
+		c.leave,
 		listen(ws, "close", func(e js.Value) {
 			c.closed(&sipua.CloseError{Code: int(number(e, "code", 1006)), Reason: text(e, "reason")})
 		}),
@@ -64,6 +66,8 @@ func (t sockets) Dial(ctx context.Context, url string) (sipua.Conn, error) {
 type socket struct {
 	ws        js.Value
 	listeners []func()
+	number    int32    // in the lane
+	send      js.Value // the lane's, undefined without
 
 	mu     sync.Mutex
 	unread [][]byte
@@ -82,6 +86,10 @@ func (c *socket) arrived(data js.Value) {
 		message = make([]byte, array.Length())
 		js.CopyBytesToGo(message, array)
 	}
+	c.enqueue(message)
+}
+
+func (c *socket) enqueue(message []byte) {
 	c.mu.Lock()
 	c.unread = append(c.unread, message)
 	c.bytes += len(message)
@@ -148,15 +156,31 @@ const stateOpen = 1 // WebSocket.OPEN
 
 // Write implements sipua.Conn.
 func (c *socket) Write(message []byte) error {
-	if c.end() != nil || c.ws.Get("readyState").Int() != stateOpen {
-		return errors.New("the WebSocket is not open")
+	if c.end() != nil {
+		return errNotOpen
+	}
+	utf8 := utf8.Valid(message) // RFC 7118 section 5
+	if utf8 && len(message) <= len(lane.memory) && !c.send.IsUndefined() {
+		copy(lane.memory[:], message)
+		state, err := try(func() js.Value { return c.send.Invoke(len(message)) })
+		switch {
+		case err != nil:
+			return err
+		case state.Int() == sentNotOpen:
+			return errNotOpen
+		case state.Int() == sentTooMuch:
+			return c.stuck()
+		}
+		return nil
+	}
+	if c.ws.Get("readyState").Int() != stateOpen {
+		return errNotOpen
 	}
 	if c.ws.Get("bufferedAmount").Int() > maxUnsent {
-		c.Close(1008, "")
-		return errors.New("the server does not read: too much is waiting to be sent")
+		return c.stuck()
 	}
 	_, err := try(func() js.Value {
-		if utf8.Valid(message) { // RFC 7118 section 5
+		if utf8 {
 			return c.ws.Call("send", string(message))
 		}
 		array := js.Global().Get("Uint8Array").New(len(message))
@@ -164,6 +188,20 @@ func (c *socket) Write(message []byte) error {
 		return c.ws.Call("send", array)
 	})
 	return err
+}
+
+var errNotOpen = errors.New("the WebSocket is not open")
+
+// What the lane's send returns; 0 is sent.
+const (
+	sentNotOpen = 1
+	sentTooMuch = 2
+)
+
+// stuck gives up a server that does not read.
+func (c *socket) stuck() error {
+	c.Close(1008, "")
+	return errors.New("the server does not read: too much is waiting to be sent")
 }
 
 // Close implements sipua.Conn. Pages may only name 1000 and 3000 to 4999; any

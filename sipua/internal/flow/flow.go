@@ -255,22 +255,24 @@ func (f *Flow) again() {
 }
 
 // read takes messages from the connection to the owner, one at a time: the next
-// is not read before the last has been handled, so that a flood waits in the
-// socket and not in our memory.
+// is not handed over before the last has been handled, so that a flood waits in the
+// socket and not in our memory. The reader waits in Read meanwhile, which is where
+// it has to be next: to wake it after each message cost as much as a short one.
 func (f *Flow) read(conn Conn) {
 	handled := make(chan struct{}, 1)
+	handled <- struct{}{}
 	for {
 		data, err := conn.Read()
 		if err != nil {
 			f.cfg.Post(func() { f.lost(conn, err) })
 			return
 		}
-		if !f.cfg.Post(func() { f.receive(conn, data); handled <- struct{}{} }) {
-			return
-		}
 		select {
 		case <-handled:
 		case <-f.cfg.Done:
+			return
+		}
+		if !f.cfg.Post(func() { f.receive(conn, data); handled <- struct{}{} }) {
 			return
 		}
 	}

@@ -17,7 +17,7 @@ const (
 // space may stand around the slash (section 25.1).
 func mediaType(value string) (kind string, params sip.HeaderParams) {
 	kind, rest, _ := strings.Cut(value, ";")
-	if !parseParams(rest, &params) {
+	if !new(read).parseParams(rest, &params) {
 		params = nil
 	}
 	kind = asciiLower(trim(kind))
@@ -137,7 +137,7 @@ func (e *entity) disposition() (kind string, required bool) {
 		}
 	}
 	var params sip.HeaderParams
-	if !parseParams(rest, &params) {
+	if !new(read).parseParams(rest, &params) {
 		return kind, true
 	}
 	handling, _ := Param(params, "handling")

@@ -113,12 +113,25 @@ func long(name string) (kind, string) {
 type read struct {
 	seen, bad kinds
 	length    uint64 // of Content-Length
+	params    sip.HeaderParams
+}
+
+// room makes place for n parameters. They come out of one piece of memory for many
+// headers, since a piece for each cost as much as to read them; none can grow into
+// the next.
+func (h *read) room(n int) sip.HeaderParams {
+	if n > cap(h.params)-len(h.params) {
+		h.params = make(sip.HeaderParams, 0, max(n, min(2*cap(h.params), 32), 4))
+	}
+	used := len(h.params)
+	h.params = h.params[:used+n]
+	return h.params[used : used : used+n]
 }
 
 // parseHeaders appends every header of head to msg. Those that cannot be read are
 // kept as text and noted as bad; other stands for a line that is no header at all
 // or holds a control character, which is replaced by a space.
-func parseHeaders(msg sip.Message, head string) (h read) {
+func (h *read) parseHeaders(msg sip.Message, head string) {
 	for len(head) > 0 {
 		var line string
 		var colon int
@@ -154,7 +167,6 @@ func parseHeaders(msg sip.Message, head string) (h read) {
 			msg.AppendHeader(sip.NewHeader(name, value))
 		}
 	}
-	return h
 }
 
 // nextLine is nextHeader, which tells besides where the first colon is and whether
@@ -231,7 +243,7 @@ func (h *read) parse(msg sip.Message, k kind, name, value string) bool {
 		msg.AppendHeader(sip.NewHeader(name, value))
 		return true
 	case via, contact, route, recordRoute:
-		return appendList(msg, k, value)
+		return h.appendList(msg, k, value)
 	}
 	parsed := h.parseSingle(k, value)
 	if parsed != nil {
@@ -245,13 +257,13 @@ func (h *read) parseSingle(k kind, value string) sip.Header {
 	switch k {
 	case from:
 		p := &sip.FromHeader{}
-		if name, ok := parseAddress(value, &p.Address, &p.Params); ok && !p.Address.Wildcard {
+		if name, ok := h.parseAddress(value, &p.Address, &p.Params); ok && !p.Address.Wildcard {
 			p.DisplayName = name
 			return p
 		}
 	case to:
 		p := &sip.ToHeader{}
-		if name, ok := parseAddress(value, &p.Address, &p.Params); ok && !p.Address.Wildcard {
+		if name, ok := h.parseAddress(value, &p.Address, &p.Params); ok && !p.Address.Wildcard {
 			p.DisplayName = name
 			return p
 		}
@@ -303,7 +315,7 @@ func parseNumber(s string, limit uint64) (n uint64, ok bool) {
 
 // appendList appends all values of a line, or none when one of them cannot be
 // read.
-func appendList(msg sip.Message, k kind, value string) bool {
+func (h *read) appendList(msg sip.Message, k kind, value string) bool {
 	var few [4]sip.Header
 	list := few[:0]
 	for more := true; more; {
@@ -312,23 +324,23 @@ func appendList(msg sip.Message, k kind, value string) bool {
 		var p sip.Header
 		switch k {
 		case via:
-			if v := parseVia(one); v != nil {
+			if v := h.parseVia(one); v != nil {
 				p = v
 			}
 		case contact:
 			c := &sip.ContactHeader{}
-			if name, ok := parseAddress(one, &c.Address, &c.Params); ok {
+			if name, ok := h.parseAddress(one, &c.Address, &c.Params); ok {
 				c.DisplayName = name
 				p = c
 			}
 		case route:
 			r := &sip.RouteHeader{}
-			if parseRoute(one, &r.Address) {
+			if h.parseRoute(one, &r.Address) {
 				p = r
 			}
 		case recordRoute:
 			r := &sip.RecordRouteHeader{}
-			if parseRoute(one, &r.Address) {
+			if h.parseRoute(one, &r.Address) {
 				p = r
 			}
 		}

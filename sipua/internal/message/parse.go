@@ -54,11 +54,12 @@ func Parse(data []byte) (msg sip.Message, err error) {
 	front, body, complete := cutHead(data)
 	line, rest, _ := strings.Cut(string(front), "\r\n")
 
-	msg, problem := parseStartLine(line)
+	h := read{params: make(sip.HeaderParams, 0, 24)} // as many as an INVITE has
+	msg, problem := h.parseStartLine(line)
 	if msg == nil {
 		return nil, problem
 	}
-	h := parseHeaders(msg, rest)
+	h.parseHeaders(msg, rest)
 	fail := func(status int, reason string) (sip.Message, error) {
 		return nil, &ParseError{Status: status, Reason: reason, Message: msg}
 	}
@@ -124,7 +125,7 @@ const controls = "\r\n\x00"
 
 // parseStartLine makes the message. With a request comes an error when the line
 // says that it is one and yet cannot be used; the rest of it is read to answer it.
-func parseStartLine(line string) (sip.Message, *ParseError) {
+func (h *read) parseStartLine(line string) (sip.Message, *ParseError) {
 	none := &ParseError{Status: 400, Reason: "Bad Request: not a SIP start line"}
 	if strings.ContainsAny(line, controls) {
 		return nil, none
@@ -155,7 +156,7 @@ func parseStartLine(line string) (sip.Message, *ParseError) {
 	case len(line) > maxLine:
 		return bad(414, "Request-URI Too Long")
 	}
-	if err := parseURI(target, &req.Recipient); err != nil || req.Recipient.Wildcard {
+	if err := h.parseURI(target, &req.Recipient); err != nil || req.Recipient.Wildcard {
 		return bad(400, "Bad Request: malformed Request-URI")
 	}
 	if len(req.Recipient.Headers) > 0 {

@@ -17,7 +17,7 @@ func ParseURI(s string) (uri sip.Uri, err error) {
 	if err := CheckValue(s); err != nil {
 		return uri, err
 	}
-	if err = parseURI(s, &uri); err == nil && uri.Wildcard {
+	if err = new(read).parseURI(s, &uri); err == nil && uri.Wildcard {
 		err = errors.New("an asterisk is no address")
 	}
 	return uri, err
@@ -26,7 +26,7 @@ func ParseURI(s string) (uri sip.Uri, err error) {
 // parseURI lets sipgo read the scheme, user, host and port of a URI, and judges
 // them: sipgo takes a URI without a host, with any port and with what ends a URI
 // inside it. Its parameters and headers are read here.
-func parseURI(s string, uri *sip.Uri) error {
+func (h *read) parseURI(s string, uri *sip.Uri) error {
 	end, at, sipgos := len(s), -1, false // end of the host: what ends it may well stand in the user
 	for i := range len(s) {
 		c := s[i]
@@ -76,7 +76,7 @@ func parseURI(s string, uri *sip.Uri) error {
 		return nil
 	}
 	params, headers, _ := strings.Cut(params, "?")
-	if !splitParams(params, ';', &uri.UriParams) || !splitParams(headers, '&', &uri.Headers) {
+	if !h.splitParams(params, ';', &uri.UriParams) || !h.splitParams(headers, '&', &uri.Headers) {
 		return errors.New("a parameter without a name")
 	}
 	return nil
@@ -104,11 +104,11 @@ func parseHostPort(s string, at int, uri *sip.Uri) bool {
 
 // splitParams reads the parameters or headers of a URI (section 25.1), which know no
 // quotes.
-func splitParams(s string, separator byte, params *sip.HeaderParams) bool {
+func (h *read) splitParams(s string, separator byte, params *sip.HeaderParams) bool {
 	if s == "" {
 		return true
 	}
-	*params = make(sip.HeaderParams, 0, countOf(s, separator))
+	*params = h.room(countOf(s, separator))
 	for start, equals, i := 0, -1, 0; i <= len(s); i++ {
 		switch {
 		case i == len(s) || s[i] == separator:

@@ -33,7 +33,7 @@ func nextValue(s string) (value, rest string, more bool) {
 
 // parseVia reads one via-parm (section 25.1), in which white space may stand
 // around every separator.
-func parseVia(s string) *sip.ViaHeader {
+func (r *read) parseVia(s string) *sip.ViaHeader {
 	protocol, s, ok1 := strings.Cut(s, "/")
 	version, s, ok2 := strings.Cut(s, "/")
 	s = trimLeft(s)
@@ -46,7 +46,7 @@ func parseVia(s string) *sip.ViaHeader {
 	if !isToken(h.ProtocolName) || !isToken(h.ProtocolVersion) || !isToken(h.Transport) || !parseSentBy(trim(sentBy), h) {
 		return nil
 	}
-	if hasParams && !parseParams(params, &h.Params) {
+	if hasParams && !r.parseParams(params, &h.Params) {
 		return nil
 	}
 	return h
@@ -79,19 +79,19 @@ func parseSentBy(s string, h *sip.ViaHeader) bool {
 
 // parseAddress reads "name-addr / addr-spec" with its parameters (sections 20.10
 // and 25.1).
-func parseAddress(s string, uri *sip.Uri, params *sip.HeaderParams) (name string, ok bool) {
+func (h *read) parseAddress(s string, uri *sip.Uri, params *sip.HeaderParams) (name string, ok bool) {
 	if s == "*" {
-		return "", parseURI(s, uri) == nil
+		return "", h.parseURI(s, uri) == nil
 	}
 	name, address, rest, bracketed, ok := splitAddress(s)
-	if !ok || parseURI(address, uri) != nil || uri.Wildcard {
+	if !ok || h.parseURI(address, uri) != nil || uri.Wildcard {
 		return "", false
 	}
 	// Section 20.10: a URI with a question mark or comma must stand in brackets.
 	if !bracketed && (len(uri.Headers) > 0 || strings.IndexByte(address, ',') >= 0) {
 		return "", false
 	}
-	return name, rest == "" || parseParams(rest, params)
+	return name, rest == "" || h.parseParams(rest, params)
 }
 
 // splitAddress cuts an address into its display name, without quotes but with the
@@ -133,13 +133,13 @@ func splitAddress(s string) (name, uri, rest string, bracketed, ok bool) {
 
 // parseRoute reads a route: a name-addr, though brackets are missing here and
 // there, and then the parameters are the URI's.
-func parseRoute(s string, uri *sip.Uri) bool {
+func (h *read) parseRoute(s string, uri *sip.Uri) bool {
 	_, address, rest, bracketed, ok := splitAddress(s)
 	if !bracketed {
 		address, rest = s, ""
 	}
 	var dropped sip.HeaderParams // sipgo has no place for them
-	return ok && parseURI(address, uri) == nil && !uri.Wildcard && (rest == "" || parseParams(rest, &dropped))
+	return ok && h.parseURI(address, uri) == nil && !uri.Wildcard && (rest == "" || h.parseParams(rest, &dropped))
 }
 
 // quotedEnd is the index behind the quoted-string that s begins with, -1 when it
@@ -159,11 +159,11 @@ func quotedEnd(s string) int {
 // parseParams reads "name[=value][;…]". Values keep their quotes, but not where
 // sipgo puts them around again: about white space. What is given twice is kept
 // twice; the first one counts.
-func parseParams(s string, params *sip.HeaderParams) bool {
+func (h *read) parseParams(s string, params *sip.HeaderParams) bool {
 	if s == "" {
 		return true
 	}
-	*params = make(sip.HeaderParams, 0, countOf(s, ';'))
+	*params = h.room(countOf(s, ';'))
 	for more := true; more; {
 		// One parameter: what ends it, its first "=", and a quoted-string in it.
 		i, equals, quoted := 0, -1, false

@@ -55,6 +55,7 @@ type Layer struct {
 // clients, section 17.2.3 (branch, sent-by and method) for servers.
 type key struct {
 	branch, sentBy string
+	port           int // of sentBy
 	method         sip.RequestMethod
 	old, toTag     string // of clients that follow RFC 2543
 }
@@ -154,7 +155,7 @@ func (tx *Server) Merged() bool {
 func serverKey(req *sip.Request, method sip.RequestMethod) key {
 	via := req.Via()
 	branch := message.Branch(req)
-	k := key{branch: strings.ToLower(branch), sentBy: strings.ToLower(via.SentBy()), method: method}
+	k := key{branch: strings.ToLower(branch), sentBy: strings.ToLower(via.Host), port: via.Port, method: method}
 	if len(branch) <= len(message.Magic) || !strings.EqualFold(branch[:len(message.Magic)], message.Magic) {
 		k = key{method: method, toTag: message.ToTag(req), old: strings.Join([]string{
 			via.Value(), req.Recipient.String(), message.FromTag(req), message.CallID(req), strconv.FormatUint(uint64(req.CSeq().SeqNo), 10)}, "\n")}

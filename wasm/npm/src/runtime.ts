@@ -1,6 +1,7 @@
 import { SipError } from "./errors.js";
 import { report } from "./emitter.js";
 import type { Host } from "./host.js";
+import { Lane } from "./lane.js";
 import { Port, type Program } from "./port.js";
 import { VERSION } from "./version.js";
 import { createGo, type Go } from "./wasm_exec.js";
@@ -29,7 +30,7 @@ export async function start(module: WebAssembly.Module, host: Host, onExit: () =
     onExit();
   };
 
-  const go = createGo({
+  const scope: Record<string, unknown> = {
     WebSocket: host.WebSocket && tracked(host.WebSocket, sockets),
     RTCPeerConnection: host.RTCPeerConnection,
     mediaDevices: host.mediaDevices,
@@ -46,7 +47,8 @@ export async function start(module: WebAssembly.Module, host: Host, onExit: () =
     },
     emit: (handle: number, type: string, payload: unknown) => port?.emit(handle, type, payload),
     exit: (reason?: unknown) => exit(String(reason ?? "it gave up")),
-  } as Parameters<typeof createGo>[0]);
+  };
+  const go = createGo(scope as unknown as Parameters<typeof createGo>[0]);
 
   const resume = go._resume.bind(go);
   go._resume = () => {
@@ -64,6 +66,15 @@ export async function start(module: WebAssembly.Module, host: Host, onExit: () =
     throw new SipError("load-failed", foreign, { cause });
   });
   if (typeof instance.exports["run"] !== "function") throw new SipError("load-failed", foreign);
+  scope["lane"] = new Lane(instance, (f) => {
+    if (exited) return;
+    try {
+      f();
+    } catch (error) {
+      return exit("it crashed", error);
+    }
+    go._resume();
+  });
   go.run(instance).catch((cause: unknown) => exit("it crashed", cause));
   return ready;
 }

@@ -32,6 +32,7 @@ class Socket extends EventTarget {
   send(message) {
     this.last = message;
     if (message.startsWith("SIP/2.0 482 ")) this.answered++; // not the 180, which comes again each minute
+    if (message === "\r\n\r\n") setImmediate(() => this.receive("\r\n")); // a keep-alive: the call is not to be lost
     if (!message.startsWith("REGISTER ")) return;
     const copied = message.split("\r\n").filter((line) => /^(Via|From|To|Call-ID|CSeq|Contact):/i.test(line))
       .map((line) => (/^To:/i.test(line) ? `${line};tag=registrar` : line));

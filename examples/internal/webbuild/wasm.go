@@ -18,19 +18,18 @@ import (
 
 // wasmFlags: -trimpath and -buildvcs=false make the output depend on the
 // sources alone, -s -w takes off about 2 %. Inlining is switched off where it buys
-// size and no speed that counts: in the packages that handle SIP and SDP and in fmt.
-// The runtime needs it, and others grow without it. It stays in what each message
-// goes through byte by byte: a call costs more in WebAssembly than most of the
-// functions that are called there do.
+// size and no speed that counts: in the packages that handle SIP and SDP and in
+// those of the standard library that they make text with. The runtime needs it,
+// others grow without it, and it stays in what reads each byte of a message: a call
+// costs more in WebAssembly than most of the functions that are called there do.
 var wasmFlags = func() []string {
 	flags := []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
-	for _, packages := range []string{"github.com/sipwasm/...", "github.com/pion/...", "fmt"} {
+	for _, packages := range []string{
+		"github.com/sipwasm/...", "github.com/emiago/...", "github.com/pion/...", "fmt", "strings",
+	} {
 		flags = append(flags, "-gcflags="+packages+"=-l")
 	}
-	for _, inner := range []string{"message", "transaction", "flow"} { // the last flag that names a package counts
-		flags = append(flags, "-gcflags=github.com/sipwasm/sipwasm/sipua/internal/"+inner+"=")
-	}
-	return flags
+	return append(flags, "-gcflags=github.com/sipwasm/sipwasm/sipua/internal/message=") // the last that names a package counts
 }()
 
 // browserEnv chooses the page's platform. A workspace would refuse -modfile.

@@ -141,9 +141,14 @@ func Seconds(msg sip.Message, name string) (int, bool) {
 // requests that could be read only in part.
 func Response(req *sip.Request, status int, reason, tag string) *sip.Response {
 	res := sip.NewResponse(status, reason)
-	for _, name := range copied {
-		for _, h := range req.Headers() {
-			if !is(h, name) {
+	var few [40]kind
+	kinds := few[:0]
+	for _, h := range req.Headers() {
+		kinds = append(kinds, kindOf(h))
+	}
+	for k := via; k <= cSeq; k++ { // section 8.2.6.2
+		for i, h := range req.Headers() {
+			if kinds[i] != k {
 				continue
 			}
 			h = sip.HeaderClone(h)
@@ -167,8 +172,24 @@ func Response(req *sip.Request, status int, reason, tag string) *sip.Response {
 	return res
 }
 
-// copied: section 8.2.6.2.
-var copied = [...]string{"Via", "From", "To", "Call-ID", "CSeq"}
+// kindOf is the kind of a header that every response copies, or other. Those that
+// could not be read are text and have their name.
+func kindOf(h sip.Header) kind {
+	switch h.(type) {
+	case *sip.ViaHeader:
+		return via
+	case *sip.FromHeader:
+		return from
+	case *sip.ToHeader:
+		return to
+	case *sip.CallIDHeader:
+		return callID
+	case *sip.CSeqHeader:
+		return cSeq
+	}
+	k, _ := long(h.Name())
+	return k
+}
 
 func hasParam(params sip.HeaderParams, name string) bool {
 	_, ok := Param(params, name)

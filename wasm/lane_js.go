@@ -23,17 +23,20 @@ var lane struct {
 
 // laneMemory tells where the memory is. It never moves.
 //
+//lint:ignore U1000 the facade calls it
 //go:wasmexport sipwasmLane
 func laneMemory() int32 { return int32(uintptr(unsafe.Pointer(&lane.memory))) }
 
 // laneSize is how much there is of it.
 //
+//lint:ignore U1000 the facade calls it
 //go:wasmexport sipwasmLaneSize
 func laneSize() int32 { return int32(len(lane.memory)) }
 
 // laneArrived takes the first n bytes of the memory as a message of a socket. Go
 // goes on when the facade resumes it.
 //
+//lint:ignore U1000 the facade calls it
 //go:wasmexport sipwasmArrived
 func laneArrived(number, n int32) {
 	lane.mu.Lock()

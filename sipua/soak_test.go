@@ -84,6 +84,7 @@ func TestSoakInBubble(t *testing.T) {
 			w.forget()
 		}
 		require.LessOrEqual(w, runtime.NumGoroutine(), goroutines+3) // some of the runtime come and go
+		w.Logf("registered after %d losses; %d goroutines, %d at the beginning; the heap grew by %d bytes", n, runtime.NumGoroutine(), goroutines, heap()-before)
 		require.Less(w, heap()-before, int64(grown))
 		w.register()
 	}, keepAlive)
@@ -154,6 +155,7 @@ func TestSoakOverSockets(t *testing.T) {
 	require.NoError(t, server.WaitContacts(ctx, "1001", 1))
 	settled(t, goroutines)
 	server.ForgetRequests()
+	t.Logf("registered after %d losses; %d goroutines, %d at the beginning; the heap grew by %d bytes", n, runtime.NumGoroutine(), goroutines, heap()-before)
 	require.Less(t, heap()-before, int64(grown))
 	require.NoError(t, ua.Unregister(ctx))
 	require.NoError(t, server.WaitContacts(ctx, "1001", 0))

@@ -26,7 +26,8 @@ type Conn interface {
 	// Read returns the next message, whole and in the order of arrival, whether
 	// it came in a text or in a binary frame (RFC 7118 section 5 allows both).
 	// Messages that arrived before a close are returned before the close is.
-	// After the last one Read ALWAYS returns an error that holds a *CloseError.
+	// The caller owns what it gets. After the last message Read ALWAYS returns an
+	// error that holds a *CloseError.
 	Read() ([]byte, error)
 
 	// Write hands one whole SIP message to the connection. It NEVER blocks: an

@@ -167,6 +167,7 @@ func (f *Flow) start(order []int, failed func(error)) {
 		urls[i] = f.servers[server].URL
 	}
 	go func() {
+		defer cancel() // or the user agent's context would keep it
 		var errs []error
 		for i, url := range urls {
 			attempt, end := context.WithTimeout(ctx, f.cfg.ConnectTimeout)

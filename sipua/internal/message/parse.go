@@ -33,7 +33,8 @@ func (e *ParseError) Error() string { return e.Reason }
 
 // Parse reads one whole message, the content of one WebSocket message
 // (RFC 7118 section 5). The error is a *ParseError; it carries what could be
-// read. Headers that cannot be read but are not needed are kept as text.
+// read. Headers that cannot be read but are not needed are kept as text. The body is
+// a part of data, which must not change any more.
 func Parse(data []byte) (msg sip.Message, err error) {
 	// The URI parser is not ours; whatever it does with bytes from the network must
 	// not end the program.
@@ -99,7 +100,7 @@ func Parse(data []byte) (msg sip.Message, err error) {
 		body = body[:h.length]
 	}
 	if len(body) > 0 {
-		msg.SetBody(bytes.Clone(body))
+		msg.SetBody(body[:len(body):len(body)])
 	}
 	return msg, nil
 }

@@ -384,5 +384,5 @@ func (c *Call) contactHeader() sip.Header {
 	if c.direction == Incoming {
 		scheme = c.invite.Request.Recipient.Scheme
 	}
-	return &sip.ContactHeader{Address: c.ua.contact(scheme)}
+	return c.ua.dialogContact(scheme)
 }

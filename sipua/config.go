@@ -220,6 +220,9 @@ func (cfg *Config) check() (sip.Uri, error) {
 		}
 	}
 
+	if _, known := keepAliveMethods[cfg.KeepAlive.Method]; !known && cfg.KeepAlive.Method != "" {
+		return aor, badConfig("KeepAlive.Method %q is none of auto, crlf, options and off", clean(string(cfg.KeepAlive.Method), 40))
+	}
 	if err := cfg.checkContact(); err != nil {
 		return aor, err
 	}
@@ -288,9 +291,6 @@ const never = 10 * 365 * 24 * time.Hour
 
 // checkContact checks what goes into the Contact of REGISTER.
 func (cfg *Config) checkContact() error {
-	if _, known := keepAliveMethods[cfg.KeepAlive.Method]; !known && cfg.KeepAlive.Method != "" {
-		return badConfig("KeepAlive.Method %q is none of auto, crlf, options and off", clean(string(cfg.KeepAlive.Method), 40))
-	}
 	if cfg.Push != nil {
 		push := *cfg.Push
 		cfg.Push = &push

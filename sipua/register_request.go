@@ -237,6 +237,12 @@ func (ua *UserAgent) contact(scheme string) sip.Uri {
 	return uri
 }
 
+// dialogContact is the Contact of requests and responses that make or refresh a
+// dialog.
+func (ua *UserAgent) dialogContact(scheme string) sip.Header {
+	return &sip.ContactHeader{Address: ua.contact(scheme)}
+}
+
 // ownContact leads to our connection. The host can never be resolved (RFC 7118
 // section 5), and transport is "ws" also over TLS (RFC 7118 section 5.3 and
 // appendix B).

@@ -185,11 +185,13 @@ func (x *exchange) giveUp() bool {
 
 // rejected makes the error of a final response that is not a 2xx.
 func rejected(res *sip.Response) *Error {
-	e := &Error{Code: CodeRejected, Status: res.StatusCode, Reason: reasonOf(res)}
-	if seconds, ok := message.Seconds(res, "Retry-After"); ok { // section 20.33
-		e.RetryAfter = min(time.Duration(seconds)*time.Second, maxExpires)
-	}
-	return e
+	return &Error{Code: CodeRejected, Status: res.StatusCode, Reason: reasonOf(res), RetryAfter: retryAfter(res)}
+}
+
+// retryAfter reads the Retry-After of a response (RFC 3261 section 20.33).
+func retryAfter(msg sip.Message) time.Duration {
+	seconds, _ := message.Seconds(msg, "Retry-After")
+	return min(time.Duration(seconds)*time.Second, maxExpires)
 }
 
 // reasonOf is the reason phrase, as plain text of bounded length: it goes to

@@ -1,13 +1,13 @@
 package sipua
 
 import (
-	"math/rand/v2"
 	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/sipwasm/sipwasm/sipua/internal/dialog"
+	"github.com/sipwasm/sipwasm/sipua/internal/flow"
 	"github.com/sipwasm/sipwasm/sipua/internal/message"
 	"github.com/sipwasm/sipwasm/sipua/internal/transaction"
 )
@@ -284,8 +284,7 @@ func backoff(tries int) time.Duration {
 	if tries == 0 {
 		return 0
 	}
-	d := min(time.Second<<min(tries, 10), 10*time.Minute)
-	return d/2 + time.Duration(rand.Int64N(int64(d/2)))
+	return flow.Backoff{Base: time.Second, Cap: 10 * time.Minute}.Delay(tries)
 }
 
 // over: the other side does not want it.

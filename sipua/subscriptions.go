@@ -160,18 +160,6 @@ func secondsHeader(name string, d time.Duration) sip.Header {
 	return sip.NewHeader(name, strconv.Itoa(int(d/time.Second)))
 }
 
-// retryAfter reads the Retry-After of a response (RFC 3261 section 20.33).
-func retryAfter(msg sip.Message) time.Duration {
-	seconds, _ := message.Seconds(msg, "Retry-After")
-	return min(time.Duration(seconds)*time.Second, maxExpires)
-}
-
-// dialogContact is the Contact of requests and responses that make or refresh
-// the dialog of a subscription.
-func (ua *UserAgent) dialogContact(scheme string) sip.Header {
-	return &sip.ContactHeader{Address: ua.contact(scheme)}
-}
-
 // setBody gives a request a body, where there is one.
 func setBody(req *sip.Request, contentType string, body []byte) {
 	if len(body) > 0 {

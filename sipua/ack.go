@@ -1,8 +1,6 @@
 package sipua
 
 import (
-	"context"
-
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/sipwasm/sipwasm/sipua/internal/offer"
@@ -14,7 +12,8 @@ import (
 // intervals that double up to T2, for 64·T1 (RFC 3261 section 13.3.1.4).
 type unacked struct {
 	seq      uint32
-	ours     bool // the 2xx carried an offer of ours, which the ACK answers
+	local    string // the offer of ours that the 2xx carried, which the ACK answers
+	ours     bool   // it did
 	next     *timer
 	deadline *timer
 	done     bool
@@ -23,7 +22,7 @@ type unacked struct {
 // await sends the 2xx and keeps sending it.
 func (c *Call) await(tx *transaction.Server, res *sip.Response) {
 	c.unacked.stop()
-	u := &unacked{seq: tx.Request.CSeq().SeqNo, ours: c.exchange.State() == offer.LocalOffer}
+	u := &unacked{seq: tx.Request.CSeq().SeqNo, local: sdpOf(res), ours: c.leg.exchange.State() == offer.LocalOffer}
 	c.unacked = u
 	_ = tx.Respond(res) // a lost flow shows in the missing ACK
 	interval := transaction.T1
@@ -49,6 +48,9 @@ func (u *unacked) stop() {
 	u.deadline.stop()
 }
 
+// waits tells whether the ACK, or the answer in it, is still to come.
+func (u *unacked) waits() bool { return u != nil && !u.done }
+
 // acknowledged takes an ACK in our dialog (section 13.3.1.4).
 func (c *Call) acknowledged(req *sip.Request) {
 	u := c.unacked
@@ -61,33 +63,32 @@ func (c *Call) acknowledged(req *sip.Request) {
 
 // acked: the 2xx has arrived. Where it carried an offer, the ACK has the answer.
 func (c *Call) acked(e *callEvent) {
-	if !c.unacked.ours {
-		c.nextWish()
+	u := c.unacked
+	if !u.ours {
+		c.nextChange()
 		return
 	}
 	sdp := sdpOf(e.req)
-	if err := offer.Valid(sdp); err != nil {
-		c.handle(onMediaFailed, &callEvent{err: &Error{Code: CodeProtocol, Reason: "the ACK has no answer to our offer", Err: err}})
-		return
-	}
-	c.media.run(func(ctx context.Context, m Media) (string, error) { return "", m.ApplyAnswer(ctx, sdp, false) },
-		func(_ string, err error) {
-			switch {
-			case err != nil:
-				c.handle(onMediaFailed, &callEvent{err: err})
-			case c.state == Established:
-				_ = c.exchange.Do(offer.AnswerIn)
-				c.unacked.ours = false
-				if c.incoming.accepting != nil {
-					c.accepted()
-				}
-				c.nextWish()
+	c.media.applyAnswer(sdp, false, func(err error) {
+		switch {
+		case c.state != Established:
+		case err != nil:
+			c.handle(onMediaFailed, &callEvent{err: err})
+		default:
+			_ = c.leg.exchange.Do(offer.AnswerIn)
+			u.ours = false
+			c.leg.remote, c.voice, c.settled = sdp, c.leg, true
+			c.agreed(u.local, sdp)
+			if c.incoming.accepting != nil {
+				c.accepted()
 			}
-		})
+			c.nextChange()
+		}
+	})
 }
 
 // neverAcked: section 13.3.1.4: the dialog is confirmed but the session ends.
 func (c *Call) neverAcked(*callEvent) {
 	c.finish(CallEnded{By: System, Err: &Error{Op: "call", Code: CodeTimeout, Reason: "the other side did not acknowledge the answer within 32 seconds", Err: transaction.ErrTimeout}})
-	c.sendBye(c.dialog, c.hungUp)
+	c.sendBye(c.leg.dialog, nil, c.hungUp)
 }

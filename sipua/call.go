@@ -3,12 +3,12 @@ package sipua
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/sipwasm/sipwasm/sipua/internal/dialog"
 	"github.com/sipwasm/sipwasm/sipua/internal/message"
-	"github.com/sipwasm/sipwasm/sipua/internal/offer"
 	"github.com/sipwasm/sipwasm/sipua/internal/transaction"
 )
 
@@ -30,20 +30,28 @@ type Call struct {
 	state        CallState
 	table        callTable
 	media        *mediaWorker
-	exchange     offer.Exchange // whose turn it is to offer or answer
-	link         *link          // the flow that the INVITE went over
-	dialog       *dialog.Dialog // incoming: from the start; outgoing: with the answer
-	early        map[string]*dialog.Dialog
+	voice        *leg  // whose description the media has
+	settled      bool  // the media has it for good: it can offer and answer anew
+	local        string // our description that was agreed last
+	link         *link // the flow that the INVITE went over
+	leg          *leg  // incoming: from the start; outgoing: with the answer
+	legs         []*leg // outgoing: all that the INVITE has made
 	outgoing     outgoing
 	invite       *transaction.Server // incoming: the INVITE
 	incoming     incoming
 	unacked      *unacked // a 2xx of ours that waits for its ACK
-	wishes       []*wish  // hold and resume that wait for their turn
+	changes      []*change // of the session that wait for their turn
 	localHold    bool
 	remoteHold   bool
 	muted        bool
+	video        *VideoSource
+	noVideo      bool
+	streams      []Stream
+	caller       Caller
 	byeDone      []func(error)
 	infoPackages []string // that the other side takes
+	timer        sessionTimer
+	survival     survival
 }
 
 // Direction tells who began the call.
@@ -55,8 +63,8 @@ const (
 	Incoming Direction = "incoming"
 )
 
-// CallState is the state of a call. The tables in call_outgoing.go and
-// call_incoming.go say how one follows the other.
+// CallState is the state of a call. The tables in call_outgoing.go,
+// call_incoming.go and call_resume.go say how one follows the other.
 type CallState string
 
 // The states of a call.
@@ -67,6 +75,7 @@ const (
 	Answering   CallState = "answering"   // incoming: accepted, the answer is being made
 	Accepted    CallState = "accepted"    // incoming: 200 sent, the ACK is awaited
 	Established CallState = "established" // talk
+	Resuming    CallState = "resuming"    // of UserAgent.Restore: the other side is offered a new connection
 	Canceling   CallState = "canceling"   // hang-up is wanted and waits for what SIP wants first
 	Ended       CallState = "ended"
 )
@@ -83,25 +92,12 @@ type Identity struct {
 type view struct {
 	state                        CallState
 	localHold, remoteHold, muted bool
+	recovering                   bool
+	streams                      []Stream
+	forks                        []Fork
+	caller                       Caller
+	snapshot                     *CallSnapshot
 }
-
-// CallOptions shape an outgoing call.
-type CallOptions struct {
-	// Media is handed to the MediaFactory.
-	Media any
-	// Headers go into the INVITE besides its own. Headers that belong to the
-	// protocol (Via, From, Contact, …) are refused with CodeInvalidArgument.
-	Headers []Header
-}
-
-// AcceptOptions shape the answer to an incoming call.
-type AcceptOptions struct {
-	// Media is handed to the MediaFactory.
-	Media any
-}
-
-// Header is one SIP header of the application.
-type Header struct{ Name, Value string }
 
 // String says who called whom and what has become of it.
 func (c *Call) String() string {
@@ -117,6 +113,10 @@ func (c *Call) Direction() Direction { return c.direction }
 // Remote is the other side.
 func (c *Call) Remote() Identity { return c.remote }
 
+// Caller says who calls, as far as the network tells: for an incoming call what its
+// INVITE said, for an outgoing one what the answers did.
+func (c *Call) Caller() Caller { return c.view.Load().caller }
+
 // State of the call at this moment.
 func (c *Call) State() CallState { return c.view.Load().state }
 
@@ -128,6 +128,14 @@ func (c *Call) OnHold(by Party) bool {
 
 // Muted tells whether the microphone is silenced.
 func (c *Call) Muted() bool { return c.view.Load().muted }
+
+// Streams lists what is sent and received, as it was agreed last. It must not be
+// changed.
+func (c *Call) Streams() []Stream { return c.view.Load().streams }
+
+// Recovering tells that the connection to the server is lost, or the one between the
+// two sides, and that the call is being recovered: see [CallRecovering].
+func (c *Call) Recovering() bool { return c.view.Load().recovering }
 
 // Answered waits until the call is answered: nil. When it ends first, the error
 // says why: CodeRejected with the status, CodeCanceled
@@ -174,11 +182,15 @@ const (
 	onOffer       callInput = iota // outgoing: offer and connection are there
 	onProvisional                  // outgoing: 1xx
 	onSuccess                      // outgoing: 2xx
-	onFailure                      // outgoing: final failure, time-out, lost flow; incoming: the INVITE's flow is lost
+	onFailure                      // outgoing: final failure, time-out; incoming: the INVITE cannot be answered any more
+	onFlowLost                     // outgoing: the flow is lost that the INVITE went over
+	onAgain                        // outgoing: the INVITE is to be sent anew: redirected, 422, or over another flow
 	onAccept                       // incoming: the application accepts
 	onAnswer                       // incoming: the media has made the answer
+	onNoPrack                      // incoming: nobody acknowledges a reliable provisional response
 	onAck                          // ACK for a 2xx of ours
 	onNoAck                        // none came for 32 s
+	onResumed                      // the other side has taken the new connection of a restored call
 	onMediaFailed                  // the media cannot go on
 	onHangup                       // the application hangs up or rejects
 	onCancel                       // incoming: CANCEL
@@ -186,7 +198,7 @@ const (
 	numCallInputs
 )
 
-var callInputNames = [...]string{"offer made", "1xx", "2xx", "failure", "accept", "answer made", "ACK", "no ACK", "media failed", "hang up", "CANCEL", "BYE"}
+var callInputNames = [...]string{"offer made", "1xx", "2xx", "failure", "flow lost", "again", "accept", "answer made", "no PRACK", "ACK", "no ACK", "resumed", "media failed", "hang up", "CANCEL", "BYE"}
 
 func (i callInput) String() string { return callInputNames[i] }
 
@@ -195,8 +207,9 @@ type callEvent struct {
 	res    *sip.Response // onProvisional, onSuccess, onFailure
 	req    *sip.Request  // onAck, onCancel, onBye
 	sdp    string        // onOffer, onAnswer
-	err    error         // onFailure, onMediaFailed
-	status int           // onHangup: of a rejection
+	err    error         // onFailure, onFlowLost, onMediaFailed
+	reject Rejection     // onHangup: of a rejection
+	reason *Reason       // onHangup: for CANCEL or BYE
 	done   func(error)   // onAccept
 	accept AcceptOptions
 }
@@ -242,7 +255,12 @@ func (c *Call) enter(next CallState) {
 
 // publish shows the state to the accessors.
 func (c *Call) publish() {
-	c.view.Store(&view{state: c.state, localHold: c.localHold, remoteHold: c.remoteHold, muted: c.muted})
+	v := &view{state: c.state, localHold: c.localHold, remoteHold: c.remoteHold, muted: c.muted,
+		recovering: c.survival.why != "", streams: c.streams, forks: c.forks(), caller: c.caller, snapshot: c.snapshot()}
+	old := c.view.Swap(v)
+	if v.snapshot != nil && (old == nil || old.snapshot == nil || *old.snapshot != *v.snapshot) {
+		c.ua.emit(CallSnapshotChanged{Call: c})
+	}
 }
 
 // finish is the last act of a call, in state Ended: it frees everything and
@@ -254,10 +272,13 @@ func (c *Call) finish(end CallEnded) {
 	c.unacked.stop()
 	c.incoming.stop()
 	c.outgoing.patience.stop()
+	c.outgoing.noAnswer.stop()
+	c.timer.stop()
+	c.survival.stop()
 	c.ua.removeCall(c)
-	wishes := c.wishes
-	c.wishes = nil
-	for _, w := range wishes {
+	changes := c.changes
+	c.changes = nil
+	for _, w := range changes {
 		w.end(&Error{Code: CodeCanceled, Reason: "the call is over"})
 	}
 	if done := c.incoming.accepting; done != nil {
@@ -272,12 +293,12 @@ func (c *Call) finish(end CallEnded) {
 // abandon ends the call because the user agent closes: what ends it is sent,
 // no answer is awaited.
 func (c *Call) abandon(err *Error) {
-	c.handle(onHangup, &callEvent{status: sip.StatusTemporarilyUnavailable})
+	c.handle(onHangup, &callEvent{reject: Rejection{Status: sip.StatusTemporarilyUnavailable}})
 	if c.state != Ended { // canceling: what it waits for will not come any more
 		c.enter(Ended)
 		c.finish(CallEnded{By: Local, Err: err})
 		if c.direction == Incoming {
-			c.sendBye(c.dialog, func(error) {})
+			c.sendBye(c.leg.dialog, nil, func(error) {})
 		}
 	}
 	c.hungUp(nil)
@@ -285,11 +306,8 @@ func (c *Call) abandon(err *Error) {
 
 // receive takes a request inside one of our dialogs.
 func (c *Call) receive(req *sip.Request, tx *transaction.Server) {
-	d := c.dialog
-	if d == nil || d.ID != dialogOf(req) {
-		d = c.early[message.FromTag(req)]
-	}
-	if d == nil || !d.Accept(req) {
+	l := c.find(dialogOf(req))
+	if l == nil || !l.dialog.Accept(req) {
 		c.ua.respond(tx, sip.StatusInternalServerError, "CSeq Out of Order") // section 12.2.2
 		return
 	}
@@ -300,12 +318,21 @@ func (c *Call) receive(req *sip.Request, tx *transaction.Server) {
 	case sip.MESSAGE:
 		c.ua.receiveMessage(req, tx, c)
 		return
+	case sip.OPTIONS:
+		c.ua.receiveOptions(tx)
+		return
+	case sip.UPDATE:
+		c.receiveUpdate(l, req, tx)
+		return
+	case sip.PRACK:
+		c.receivePrack(l, req, tx)
+		return
 	case sip.NOTIFY, sip.SUBSCRIBE:
 		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")
 		return
 	}
-	if d != c.dialog {
-		c.receiveInFork(d, req, tx)
+	if l != c.leg {
+		c.receiveInFork(l, req, tx)
 		return
 	}
 	switch req.Method {
@@ -314,28 +341,34 @@ func (c *Call) receive(req *sip.Request, tx *transaction.Server) {
 		c.handle(onBye, &callEvent{req: req})
 	case sip.INVITE:
 		c.reinvited(req, tx)
-	case sip.OPTIONS:
-		c.ua.receiveOptions(tx)
 	}
 }
 
 // receiveInFork takes a request in the dialog of a fork that is not the call's:
 // each has a session of its own (section 13.2.2.4), which ends without the call.
-func (c *Call) receiveInFork(d *dialog.Dialog, req *sip.Request, tx *transaction.Server) {
+func (c *Call) receiveInFork(l *leg, req *sip.Request, tx *transaction.Server) {
 	switch req.Method {
 	case sip.BYE:
-		d.Terminate()
-		delete(c.ua.dialogs, d.ID)
+		c.forkEnded(l)
 		c.ua.respond(tx, sip.StatusOK, "OK")
 	case sip.INVITE:
-		if c.dialog == nil { // our own INVITE is not answered yet (section 14.2)
+		if c.leg == nil { // our own INVITE is not answered yet (section 14.2)
 			c.ua.respond(tx, sip.StatusRequestPending, "Request Pending")
 			return
 		}
 		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
-	case sip.OPTIONS:
-		c.ua.receiveOptions(tx)
 	}
+}
+
+// forkEnded: this fork is not going to answer any more, or is not wanted.
+func (c *Call) forkEnded(l *leg) {
+	l.dialog.Terminate()
+	l.fork.Ended = true
+	delete(c.ua.dialogs, l.dialog.ID)
+	if c.voice == l && !c.settled {
+		c.voice = nil // the next one that brings early media is heard
+	}
+	c.publish()
 }
 
 // inDialog numbers the next attempt at a request inside d.
@@ -343,8 +376,16 @@ func inDialog(d *dialog.Dialog) func(*sip.Request) (uint32, bool) {
 	return func(*sip.Request) (uint32, bool) { return d.NextSeq(), true }
 }
 
-// acknowledge sends the ACK for a 2xx (section 13.2.2.4). It is a request
-// without a transaction; credentials of the INVITE go along (section 22.1).
+// requestIn sends a request in the dialog of l.
+func (c *Call) requestIn(l *leg, build func() *sip.Request, handler func(*sip.Response, error)) *exchange {
+	x := c.ua.requestOver(c.link, build, handler)
+	x.next = inDialog(l.dialog)
+	return x
+}
+
+// acknowledge sends the ACK for a 2xx (section 13.2.2.4), with the description that it
+// has to carry. It is a request without a transaction; credentials of the INVITE go
+// along (section 22.1).
 func (c *Call) acknowledge(d *dialog.Dialog, invite *sip.Request, sdp string) {
 	l := c.ua.bestLink(c.link)
 	if l == nil {
@@ -381,8 +422,26 @@ func sdpOf(msg sip.Message) string {
 // contactHeader is the Contact of what makes or refreshes our dialogs.
 func (c *Call) contactHeader() sip.Header {
 	scheme := c.outgoing.target.Scheme
-	if c.direction == Incoming {
+	if c.direction == Incoming && c.invite != nil {
 		scheme = c.invite.Request.Recipient.Scheme
 	}
 	return c.ua.dialogContact(scheme)
+}
+
+// capabilities gives a message that makes or refreshes our dialog what it says of us:
+// where we are, and what we take.
+func (c *Call) capabilities(msg sip.Message) {
+	ua := c.ua
+	msg.AppendHeader(c.contactHeader())
+	msg.AppendHeader(ua.allowed())
+	if tags := c.supported(); tags != "" {
+		msg.AppendHeader(sip.NewHeader("Supported", tags))
+	}
+	ua.recvInfo(msg)
+}
+
+// stopwatch makes timers of the call that may be stopped at any time.
+func (c *Call) after(t **timer, d time.Duration, f func()) {
+	(*t).stop()
+	*t = c.ua.after(d, f)
 }

@@ -3,6 +3,7 @@ package sipua
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,33 +17,42 @@ import (
 
 // incoming is what a call needs until it is accepted (RFC 3261 section 13.3).
 type incoming struct {
-	offer     string // "" for an INVITE without: we offer in the 200
+	offer     string                // "" for an INVITE without: the offer is ours
+	local     string                // our description, once it is made
+	waiting   []func(string, error) // for that
+	sent      bool                  // it went in a reliable response: the 200 goes without
 	accepting func(error)
-	again     *timer // of the next 180
+	headers   []Header // of the 200
+	progress  progress
+	again     *timer // of the next provisional response
 	expiry    *timer // of the INVITE
 }
 
 // incomingTable is the callee's side of a call.
 //
-//	             accept     answer made      media failed     hang up            CANCEL       BYE          ACK             no ACK       failure
-//	ringing      answering  –                –                ended (603, …)     ended (487)  ended (487)  –               –            ended
-//	answering    –          accepted (200)   ended (488/480)  ended (603, …)     ended (487)  ended (487)  –               –            ended
-//	accepted     –          –                –                canceling          –            ended        established     ended (BYE)  –
-//	canceling    –          –                –                –                  –            ended        ended (BYE)     ended (BYE)  –
-//	established  –          –                ended (BYE)      ended (BYE)        –            ended        established     ended (BYE)  –
-//	ended        –          –                –                –                  –            –            –               –            –
+//	             accept     answer made      no PRACK     media failed     hang up            CANCEL       BYE          ACK             no ACK       failure
+//	ringing      answering  –                ended (504)  ended (488/480)  ended (603, …)     ended (487)  ended (487)  –               –            ended
+//	answering    –          accepted (200)   ended (504)  ended (488/480)  ended (603, …)     ended (487)  ended (487)  –               –            ended
+//	accepted     –          –                –            –                canceling          –            ended        established     ended (BYE)  –
+//	canceling    –          –                –            –                –                  –            ended        ended (BYE)     ended (BYE)  –
+//	established  –          –                –            ended (BYE)      ended (BYE)        –            ended        established     ended (BYE)  –
+//	ended        –          –                –            –                –                  –            –            –               –            –
 //
 // Between the 200 and its ACK the callee may not send BYE (section 15): a hang-up
-// waits in canceling. Failure is the loss of the connection that the INVITE came
-// over, which nothing can be answered on any more.
+// waits in canceling. Failure is that the connection which the INVITE came over was lost
+// and did not come back in time. Ringing takes a media failure when the media was
+// opened early, for a description in a provisional response.
 var incomingTable = callTable{
 	{Ringing, onAccept, Answering, (*Call).makeAnswer},
+	{Ringing, onNoPrack, Ended, (*Call).neverPracked},
+	{Ringing, onMediaFailed, Ended, (*Call).answerFailed},
 	{Ringing, onHangup, Ended, (*Call).reject},
 	{Ringing, onCancel, Ended, (*Call).callerCanceled},
 	{Ringing, onBye, Ended, (*Call).callerCanceled}, // section 15.1.2: a BYE in the early dialog
 	{Ringing, onFailure, Ended, (*Call).incomingFailed},
 
 	{Answering, onAnswer, Accepted, (*Call).sendAnswer},
+	{Answering, onNoPrack, Ended, (*Call).neverPracked},
 	{Answering, onMediaFailed, Ended, (*Call).answerFailed},
 	{Answering, onHangup, Ended, (*Call).reject},
 	{Answering, onCancel, Ended, (*Call).callerCanceled},
@@ -72,14 +82,21 @@ const maxCalls = 64
 func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 	sdp, problem := sessionOf(req)
 	switch {
-	case problem != 0:
+	case problem != nil:
 		ua.refuse(tx, problem)
 		return
-	case len(ua.calls) >= maxCalls:
-		ua.respond(tx, sip.StatusBusyHere, "Busy Here")
-		return
 	case ua.cfg.Media == nil:
-		ua.refuse(tx, sip.StatusNotAcceptableHere)
+		ua.refuse(tx, errNoMedia)
+		return
+	case ua.refuseTimer(tx):
+		return
+	}
+	replaced, ok := ua.replacedBy(req, tx)
+	if !ok {
+		return // answered
+	}
+	if replaced == nil && len(ua.calls) >= ua.cfg.MaxCalls {
+		ua.respond(tx, sip.StatusBusyHere, "Busy Here")
 		return
 	}
 	tag := message.NewTag()
@@ -94,19 +111,34 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		ua: ua, id: d.ID.CallID, direction: Incoming, table: incomingTable, state: Ringing,
 		remote:   identity(from.DisplayName, from.Address),
 		answered: make(chan struct{}), ended: make(chan struct{}),
-		dialog: d, invite: tx, link: ua.linkOf(tx), incoming: incoming{offer: sdp},
+		leg: &leg{dialog: d}, invite: tx, link: ua.linkOf(tx), incoming: incoming{offer: sdp},
+		caller: callerOf(req),
 	}
+	c.leg.learn(req)
 	c.learnInfo(req)
 	c.media = newMediaWorker(c, nil)
+	if sdp != "" {
+		_ = c.leg.exchange.Do(offer.OfferIn)
+	}
 	c.publish()
-	tx.OnEnd = func(err error) { c.handle(onFailure, &callEvent{err: err}) }
+	tx.OnEnd = func(err error) { c.inviteUnanswerable(err) }
 	ua.addCall(c)
 	ua.dialogs[d.ID] = c
-	c.ring()
 	if seconds, ok := message.Seconds(req, "Expires"); ok && seconds > 0 { // section 13.3.1: as if the caller had given up
 		c.incoming.expiry = ua.after(time.Duration(seconds)*time.Second, func() { c.handle(onCancel, &callEvent{req: req}) })
 	}
-	ua.emit(IncomingCall{Call: c})
+	if replaced != nil {
+		c.replace(replaced)
+		return
+	}
+	delay, auto := c.caller.autoAnswer(ua.cfg.AutoAnswer)
+	if !ua.cfg.ManualRinging {
+		c.ring()
+	}
+	ua.emit(IncomingCall{Call: c, AutoAnswer: auto})
+	if auto {
+		ua.after(delay, func() { c.handle(onAccept, &callEvent{done: func(error) {}}) })
+	}
 }
 
 // wayBack gives an INVITE of RFC 2543, whose branch has no magic cookie, the Contact
@@ -117,64 +149,22 @@ func wayBack(invite *sip.Request) {
 	}
 }
 
-// ring sends 180, and again each minute for as long as there is no answer, which
-// keeps proxies from giving up (section 13.3.1.1).
-func (c *Call) ring() {
-	if c.state != Ringing && c.state != Answering {
-		return
-	}
-	_ = c.invite.Respond(c.inviteResponse(sip.StatusRinging, "Ringing")) // a lost flow comes as onFailure
-	c.incoming.again = c.ua.after(time.Minute, c.ring)
-}
-
 // stop ends what runs until there is an answer.
 func (i *incoming) stop() {
 	i.again.stop()
 	i.expiry.stop()
+	i.progress.stop()
 }
 
 // silence: who has hung up is not heard any more while the ACK is awaited.
 func (c *Call) silence(*callEvent) { c.media.close() }
 
-// sessionOf returns the offer in an INVITE, "" when there is none, or the status
-// that refuses it.
-func sessionOf(req *sip.Request) (sdp string, problem int) {
-	part, err := message.Part(req, sdpType)
-	var p *message.ParseError
-	switch {
-	case errors.As(err, &p):
-		return "", p.Status // section 8.2.3
-	case !message.Accepts(req, sdpType):
-		return "", sip.StatusNotAcceptable // section 21.4.7: what we would answer is not wanted
-	case part != nil && offer.Valid(string(part)) != nil:
-		return "", sip.StatusNotAcceptableHere // section 13.3.1.3
-	}
-	return string(part), 0
-}
-
-// refuse answers an INVITE whose content cannot be taken.
-func (ua *UserAgent) refuse(tx *transaction.Server, status int) {
-	switch status {
-	case sip.StatusBadRequest:
-		ua.respond(tx, status, "Bad Request: malformed multipart body")
-	case sip.StatusNotAcceptable:
-		ua.respond(tx, status, "Not Acceptable")
-	case sip.StatusUnsupportedMediaType: // section 21.4.13
-		ua.respond(tx, status, "Unsupported Media Type", sip.NewHeader("Accept", accept), sip.NewHeader("Accept-Encoding", "identity"))
-	default:
-		// Section 20.43: 399 is a warning in words.
-		ua.respond(tx, status, "Not Acceptable Here", sip.NewHeader("Warning", `399 `+ua.host+` "the session description cannot be used"`))
-	}
-}
-
 // inviteResponse makes a response inside our dialog.
 func (c *Call) inviteResponse(status int, reason string) *sip.Response {
-	res := c.ua.response(c.invite.Request, status, reason, c.dialog.ID.LocalTag)
+	res := c.ua.response(c.invite.Request, status, reason, c.leg.dialog.ID.LocalTag)
 	if status < 300 {
-		res.AppendHeader(c.contactHeader())
-		res.AppendHeader(c.ua.allowed())
+		c.capabilities(res)
 		c.ua.allowEvents(res)
-		c.ua.recvInfo(res)
 	}
 	return res
 }
@@ -184,7 +174,11 @@ func (c *Call) inviteResponse(status int, reason string) *sip.Response {
 // CodeInvalidState when the call is not incoming or not ringing; a media error
 // refuses the call; CodeCanceled when the caller gave up meanwhile.
 func (c *Call) Accept(ctx context.Context, o AcceptOptions) error {
-	return c.ua.do(ctx, "accept", func(done func(error)) {
+	const op = "accept"
+	if err := checkHeaders(o.Headers); err != nil {
+		return &Error{Op: op, Code: CodeInvalidArgument, Reason: err.Error()}
+	}
+	return c.ua.do(ctx, op, func(done func(error)) {
 		if !c.handle(onAccept, &callEvent{accept: o, done: done}) {
 			done(c.stateError("only an incoming call that rings can be accepted"))
 		}
@@ -195,47 +189,142 @@ func (c *Call) Accept(ctx context.Context, o AcceptOptions) error {
 // 480 Temporarily Unavailable, 603 Decline. CodeInvalidState when the call is
 // not incoming or has been answered.
 func (c *Call) Reject(ctx context.Context, status int) error {
-	if status < 400 || status > 699 {
+	if status < 400 {
 		return &Error{Op: "reject", Code: CodeInvalidArgument, Reason: "a call is rejected with a status from 400 to 699, such as 486"}
 	}
-	return c.ua.do(ctx, "reject", func(done func(error)) {
+	return c.RejectWith(ctx, Rejection{Status: status})
+}
+
+// RejectWith refuses an incoming call with more than a status. Errors as those of
+// Reject; CodeInvalidArgument says what of r cannot be sent.
+func (c *Call) RejectWith(ctx context.Context, r Rejection) error {
+	const op = "reject"
+	if r.Status == 0 {
+		r.Status = sip.StatusBusyHere
+	}
+	err := checkHeaders(r.Headers)
+	if err == nil {
+		err = message.CheckValue(r.Reason)
+	}
+	switch {
+	case err != nil:
+		return &Error{Op: op, Code: CodeInvalidArgument, Reason: err.Error()}
+	case r.Status < 300 || r.Status > 699:
+		return &Error{Op: op, Code: CodeInvalidArgument, Reason: "a call is refused with a status from 300 to 699, such as 486"}
+	}
+	return c.ua.do(ctx, op, func(done func(error)) {
 		if c.direction != Incoming || (c.state != Ringing && c.state != Answering) {
 			done(c.stateError("only an incoming call that is not answered can be rejected"))
 			return
 		}
-		c.hangup(status, done)
+		c.hangup(&callEvent{reject: r}, done)
 	})
 }
 
+// Redirect deflects an incoming call: 302 with the addresses where the caller should
+// try, the best one first (RFC 3261 section 21.3.3). Each is what Call takes. Errors
+// as those of Reject.
+func (c *Call) Redirect(ctx context.Context, targets ...string) error {
+	const op = "redirect"
+	r := Rejection{Status: sip.StatusMovedTemporarily}
+	for i, t := range targets {
+		uri, err := c.ua.target(t)
+		if err != nil {
+			return &Error{Op: op, Code: CodeInvalidArgument, Reason: err.Error()}
+		}
+		contact := "<" + uri.String() + ">"
+		if len(targets) > 1 {
+			contact += ";q=" + preference(i, len(targets))
+		}
+		r.Headers = append(r.Headers, Header{"Contact", contact})
+	}
+	if len(targets) == 0 || len(targets) > 10 {
+		return &Error{Op: op, Code: CodeInvalidArgument, Reason: "a call is redirected to one address, or to up to ten"}
+	}
+	return c.ua.do(ctx, op, func(done func(error)) {
+		if c.direction != Incoming || (c.state != Ringing && c.state != Answering) {
+			done(c.stateError("only an incoming call that is not answered can be redirected"))
+			return
+		}
+		c.hangup(&callEvent{reject: r}, done)
+	})
+}
+
+// preference is the q value of the address at place i of n (section 20.10).
+func preference(i, n int) string {
+	if i == 0 {
+		return "1.0"
+	}
+	return "0." + string(rune('0'+max(1, 9-9*(i-1)/n)))
+}
+
 func (c *Call) makeAnswer(e *callEvent) {
-	c.incoming.accepting = e.done
-	c.media.options = e.accept.Media
-	remote := c.incoming.offer
-	made := func(sdp string, err error) {
+	c.incoming.accepting, c.incoming.headers = e.done, e.accept.Headers
+	c.ua.holdOthers(c)
+	c.describe(e.accept.Media, func(sdp string, err error) {
 		if err != nil {
 			c.handle(onMediaFailed, &callEvent{err: err})
 			return
 		}
-		c.handle(onAnswer, &callEvent{sdp: sdp})
-	}
-	if remote == "" { // RFC 3261 section 13.2.1: the offer goes in the 200, the answer comes in the ACK
-		_ = c.exchange.Do(offer.OfferOut)
-		c.media.run(func(ctx context.Context, m Media) (string, error) { return m.CreateOffer(ctx, OfferOptions{}) }, made)
+		// RFC 3262 section 3: not while a description in a provisional response waits for
+		// its PRACK.
+		c.incoming.progress.whenSettled(func() { c.handle(onAnswer, &callEvent{sdp: sdp}) })
+	})
+}
+
+// describe makes our description once: the answer, or the offer where the INVITE has
+// none (section 13.2.1).
+func (c *Call) describe(options any, then func(sdp string, err error)) {
+	in := &c.incoming
+	if in.local != "" {
+		then(in.local, nil)
 		return
 	}
-	_ = c.exchange.Do(offer.OfferIn)
-	c.media.run(func(ctx context.Context, m Media) (string, error) { return m.CreateAnswer(ctx, remote, OfferOptions{}) }, made)
+	in.waiting = append(in.waiting, then)
+	if len(in.waiting) > 1 {
+		return
+	}
+	if options != nil {
+		c.media.options = options
+	}
+	made := func(sdp string, err error) {
+		if err == nil {
+			in.local = sdp
+			c.voice, c.settled = c.leg, in.offer != ""
+		}
+		waiting := in.waiting
+		in.waiting = nil
+		for _, f := range waiting {
+			f(sdp, err)
+		}
+	}
+	if in.offer == "" {
+		_ = c.leg.exchange.Do(offer.OfferOut)
+		c.media.createOffer(nil, c.wanted(), made)
+		return
+	}
+	c.leg.remote = in.offer
+	c.media.createAnswer(in.offer, c.wanted(), made)
 }
 
 func (c *Call) sendAnswer(e *callEvent) {
-	c.incoming.stop()
+	in := &c.incoming
+	in.stop()
 	res := c.inviteResponse(sip.StatusOK, "OK")
-	setSDP(res, e.sdp)
-	_ = c.exchange.Do(offer.AnswerOut)
-	c.dialog.Confirm(res)
+	for _, h := range in.headers {
+		res.AppendHeader(sip.NewHeader(h.Name, h.Value))
+	}
+	if !in.sent {
+		setSDP(res, e.sdp)
+	}
+	c.grantTimer(c.invite.Request, res)
+	if c.leg.exchange.State() == offer.RemoteOffer {
+		_ = c.leg.exchange.Do(offer.AnswerOut)
+		c.agreed(e.sdp, in.offer)
+	}
+	c.leg.dialog.Confirm(res)
 	c.await(c.invite, res)
-	if c.incoming.offer != "" {
-		c.setRemoteHold(offer.HoldOf(c.incoming.offer))
+	if !c.unacked.ours {
 		c.accepted()
 	}
 }
@@ -256,59 +345,140 @@ func (c *Call) answerFailed(e *callEvent) {
 	if err.Code == CodeMediaDenied || err.Code == CodeMediaNotFound {
 		status, reason = sip.StatusTemporarilyUnavailable, "Temporarily Unavailable" // the description was not at fault
 	}
-	c.final(status, reason)
-	done := c.incoming.accepting
-	c.incoming.accepting = nil
-	c.finish(CallEnded{By: System, Status: status, Reason: reason, Err: err})
-	done(err)
+	c.endIncoming(Rejection{Status: status, Reason: reason}, CallEnded{By: System, Err: err})
+}
+
+func (c *Call) neverPracked(*callEvent) {
+	err := &Error{Op: "call", Code: CodeTimeout, Reason: "the caller did not acknowledge a provisional response within 32 seconds", Err: transaction.ErrTimeout}
+	c.endIncoming(Rejection{Status: sip.StatusGatewayTimeout}, CallEnded{By: System, Err: err}) // RFC 3262 section 3
+}
+
+// endIncoming refuses the INVITE and ends the call.
+func (c *Call) endIncoming(r Rejection, end CallEnded) {
+	if r.Reason == "" {
+		r.Reason = phrase(r.Status)
+	}
+	c.final(r)
+	end.Status, end.Reason = r.Status, r.Reason
+	if done := c.incoming.accepting; done != nil && end.Err != nil {
+		c.incoming.accepting = nil
+		defer done(end.Err)
+	}
+	c.finish(end)
 	c.hungUp(nil)
 }
 
 // final refuses the INVITE.
-func (c *Call) final(status int, reason string) {
+func (c *Call) final(r Rejection) {
 	c.invite.OnEnd = nil
-	_ = c.invite.Respond(c.inviteResponse(status, reason)) // without a flow nobody is there to be told
-}
-
-func (c *Call) reject(e *callEvent) {
-	reason := phrase(e.status)
-	c.final(e.status, reason)
-	c.finish(CallEnded{By: Local, Status: e.status, Reason: reason})
-	c.hungUp(nil)
-}
-
-func phrase(status int) string {
-	switch status {
-	case sip.StatusTemporarilyUnavailable:
-		return "Temporarily Unavailable"
-	case sip.StatusBusyHere:
-		return "Busy Here"
-	case sip.StatusNotFound:
-		return "Not Found"
-	case sip.StatusForbidden:
-		return "Forbidden"
-	case sip.StatusGlobalBusyEverywhere:
-		return "Busy Everywhere"
-	case sip.StatusGlobalDecline:
-		return "Decline"
+	res := c.inviteResponse(r.Status, r.Reason)
+	for _, h := range r.Headers {
+		res.AppendHeader(sip.NewHeader(h.Name, h.Value))
 	}
-	return "Rejected"
+	if r.RetryAfter > 0 {
+		res.AppendHeader(sip.NewHeader("Retry-After", seconds(r.RetryAfter)))
+	}
+	if c.survival.why != "" { // the flow is lost: it goes over the next one
+		c.ua.later(c.invite, res)
+		return
+	}
+	_ = c.invite.Respond(res)
 }
+
+func (c *Call) reject(e *callEvent) { c.endIncoming(e.reject, CallEnded{By: Local}) }
 
 // canceled: the caller's CANCEL (section 9.2). It has been answered.
 func (c *Call) canceled(req *sip.Request) { c.handle(onCancel, &callEvent{req: req}) }
 
 func (c *Call) callerCanceled(e *callEvent) {
-	c.final(sip.StatusRequestTerminated, "Request Terminated")
-	status, reason := reasonHeader(e.req)
-	if status == 0 {
-		status, reason = sip.StatusRequestTerminated, "Request Terminated"
+	c.final(Rejection{Status: sip.StatusRequestTerminated, Reason: "Request Terminated"})
+	end := CallEnded{By: Remote, Reasons: reasonsOf(e.req)}
+	end.Status, end.Reason = sipReason(end.Reasons)
+	if end.Status == 0 {
+		end.Status, end.Reason = sip.StatusRequestTerminated, "Request Terminated"
 	}
-	c.finish(CallEnded{By: Remote, Status: status, Reason: reason})
+	c.finish(end)
 	c.hungUp(nil)
 }
 
 func (c *Call) incomingFailed(e *callEvent) {
 	c.finish(CallEnded{By: System, Err: asError("call", CodeConnectionLost, e.err)})
 	c.hungUp(nil)
+}
+
+// refusal is why an INVITE or UPDATE is refused for what it describes.
+type refusal struct {
+	status  int
+	code    int    // of the Warning (section 20.43); 399 is one in words
+	warning string
+}
+
+var errNoMedia = &refusal{sip.StatusNotAcceptableHere, 399, "this user agent takes no calls"}
+
+// sessionOf returns the offer in an INVITE or UPDATE, "" when there is none, or why it
+// is refused.
+func sessionOf(req *sip.Request) (sdp string, problem *refusal) {
+	part, err := message.Part(req, sdpType)
+	var p *message.ParseError
+	switch {
+	case errors.As(err, &p):
+		return "", &refusal{status: p.Status} // section 8.2.3
+	case !message.Accepts(req, sdpType):
+		return "", &refusal{status: sip.StatusNotAcceptable} // section 21.4.7: what we would answer is not wanted
+	case part == nil:
+		return "", nil
+	case offer.Valid(string(part)) != nil:
+		return "", &refusal{sip.StatusNotAcceptableHere, 399, "the session description cannot be used"} // section 13.3.1.3
+	}
+	if r := offer.WebRTC(string(part)); r != nil {
+		return "", &refusal{sip.StatusNotAcceptableHere, r.Code, r.Text}
+	}
+	return string(part), nil
+}
+
+// refuse answers a request whose content cannot be taken.
+func (ua *UserAgent) refuse(tx *transaction.Server, r *refusal) {
+	switch r.status {
+	case sip.StatusBadRequest:
+		ua.respond(tx, r.status, "Bad Request: malformed multipart body")
+	case sip.StatusNotAcceptable:
+		ua.respond(tx, r.status, "Not Acceptable")
+	case sip.StatusUnsupportedMediaType: // section 21.4.13
+		ua.respond(tx, r.status, "Unsupported Media Type", sip.NewHeader("Accept", accept), sip.NewHeader("Accept-Encoding", "identity"))
+	default:
+		ua.respond(tx, r.status, "Not Acceptable Here", sip.NewHeader("Warning", strconv.Itoa(r.code)+" "+ua.host+" "+`"`+message.Quote(r.warning)+`"`))
+	}
+}
+
+// phrase is the reason phrase of a status that refuses a call (section 21).
+func phrase(status int) string {
+	switch status {
+	case 300:
+		return "Multiple Choices"
+	case 301:
+		return "Moved Permanently"
+	case sip.StatusMovedTemporarily:
+		return "Moved Temporarily"
+	case sip.StatusForbidden:
+		return "Forbidden"
+	case sip.StatusNotFound:
+		return "Not Found"
+	case sip.StatusRequestTimeout:
+		return "Request Timeout"
+	case sip.StatusTemporarilyUnavailable:
+		return "Temporarily Unavailable"
+	case sip.StatusBusyHere:
+		return "Busy Here"
+	case sip.StatusNotAcceptableHere:
+		return "Not Acceptable Here"
+	case sip.StatusServiceUnavailable:
+		return "Service Unavailable"
+	case sip.StatusGatewayTimeout:
+		return "Server Time-out"
+	case sip.StatusGlobalBusyEverywhere:
+		return "Busy Everywhere"
+	case sip.StatusGlobalDecline:
+		return "Decline"
+	}
+	return "Rejected"
 }

@@ -3,11 +3,18 @@ package sipua
 import (
 	"context"
 	"errors"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/sipwasm/sipwasm/sipua/internal/offer"
 )
 
 // mediaWorker runs the media of one call beside the owner goroutine, one act
 // after the other, and brings each result back through the owner's queue. The
-// media is made when the first act needs it.
+// media is made when the first act needs it. Every session description passes
+// through here, in both directions: this is where the codecs, the bandwidth and the
+// hook of the application are applied.
 type mediaWorker struct {
 	call    *Call
 	options any // of the application; set on the owner before the first act
@@ -37,8 +44,25 @@ func (w *mediaWorker) get() (Media, error) {
 		if w.media == nil && w.err == nil {
 			w.err = &Error{Code: CodeMediaFailed, Reason: "the MediaFactory returned nothing"}
 		}
+		if w.err == nil {
+			w.watch()
+		}
 	}
 	return w.media, w.err
+}
+
+// watch lets the media tell what nobody asks it for. It runs in acts.
+func (w *mediaWorker) watch() {
+	if watcher, ok := w.media.(ConnectionWatcher); ok {
+		watcher.WatchConnection(func(state ConnectionState) {
+			w.call.ua.owner.post(func() { w.call.connectionChanged(w, state) })
+		})
+	}
+	if receiver, ok := w.media.(ToneReceiver); ok {
+		receiver.OnTone(func(tone string, d time.Duration) {
+			w.call.ua.owner.post(func() { w.call.toneReceived(w, tone, d, DTMFRTP) })
+		})
+	}
 }
 
 // run does f and then, on the owner goroutine, then. It is called on the owner.
@@ -54,6 +78,90 @@ func (w *mediaWorker) run(f func(context.Context, Media) (string, error), then f
 	}) {
 		back("", errCallOver)
 	}
+}
+
+// createOffer makes an offer, after what prepare, when given, does to the media.
+func (w *mediaWorker) createOffer(prepare func(context.Context, Media) error, o OfferOptions, then func(sdp string, err error)) {
+	w.run(func(ctx context.Context, m Media) (string, error) {
+		if prepare != nil {
+			if err := prepare(ctx, m); err != nil {
+				return "", err
+			}
+		}
+		sdp, err := m.CreateOffer(ctx, o)
+		if err != nil {
+			return "", err
+		}
+		if sdp, err = w.filter(sdp, true, DescriptionOffer); err != nil {
+			err = errors.Join(err, m.Rollback(ctx))
+		}
+		return sdp, err
+	}, then)
+}
+
+// createAnswer answers an offer of the other side.
+func (w *mediaWorker) createAnswer(remote string, o OfferOptions, then func(sdp string, err error)) {
+	w.run(func(ctx context.Context, m Media) (string, error) {
+		remote, err := w.filter(remote, false, DescriptionOffer)
+		if err != nil {
+			return "", err
+		}
+		sdp, err := m.CreateAnswer(ctx, remote, o)
+		if err != nil {
+			return "", err
+		}
+		return w.filter(sdp, true, DescriptionAnswer)
+	}, then)
+}
+
+// applyAnswer takes the other side's answer.
+func (w *mediaWorker) applyAnswer(sdp string, provisional bool, then func(error)) {
+	w.run(func(ctx context.Context, m Media) (string, error) {
+		if err := offer.Valid(sdp); err != nil {
+			return "", &Error{Code: CodeProtocol, Reason: "the answer has no usable session description", Err: err}
+		}
+		kind := DescriptionAnswer
+		if provisional {
+			kind = DescriptionProvisional
+		}
+		sdp, err := w.filter(sdp, false, kind)
+		if err != nil {
+			return "", err
+		}
+		return "", m.ApplyAnswer(ctx, sdp, provisional)
+	}, func(_ string, err error) { then(err) })
+}
+
+// rollback withdraws our offer.
+func (w *mediaWorker) rollback(then func(error)) {
+	w.run(func(ctx context.Context, m Media) (string, error) { return "", m.Rollback(ctx) }, func(_ string, err error) { then(err) })
+}
+
+// filter is what a description goes through on its way between media and network.
+// The hook of the application comes last before the network sees the description
+// and first after it has.
+func (w *mediaWorker) filter(sdp string, local bool, kind DescriptionKind) (string, error) {
+	cfg := &w.call.ua.cfg
+	hook := func() (err error) {
+		if cfg.SDP != nil {
+			sdp, err = cfg.SDP(Description{Call: w.call, Local: local, Kind: kind, SDP: sdp})
+		}
+		return err
+	}
+	policy := offer.Policy{Order: cfg.Codecs.Order, Remove: cfg.Codecs.Remove, Audio: cfg.Bandwidth.Audio, Video: cfg.Bandwidth.Video}
+	if !local {
+		if err := hook(); err != nil {
+			return "", err
+		}
+	}
+	sdp, err := policy.Apply(sdp)
+	if err != nil {
+		return "", &Error{Code: CodeMediaFailed, Status: sip.StatusNotAcceptableHere, Reason: "Config.Codecs leaves nothing to talk with", Err: err}
+	}
+	if local {
+		err = hook()
+	}
+	return sdp, err
 }
 
 // beside does f without holding up what run does, one f at a time.

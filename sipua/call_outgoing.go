@@ -1,7 +1,7 @@
 package sipua
 
 import (
-	"context"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -13,31 +13,42 @@ import (
 
 // outgoing is what a call needs until it is answered (RFC 3261 section 13.2).
 type outgoing struct {
-	target  sip.Uri
-	headers []Header
-	tag     string
-	request *exchange
-	early   string // tag of the early dialog whose media was applied, "" when none was
-	cancels bool   // CANCEL has been sent
-	// patience ends the wait for the final response to a canceled INVITE.
-	patience *timer
+	target   sip.Uri // a redirection changes it
+	options  CallOptions
+	extra    []sip.Header // of other parts of the user agent: Replaces, Referred-By
+	tag      string
+	seq      uint32         // of the INVITE sent last
+	offer    string         // in it; "" when the other side is to make it
+	exchange offer.Exchange // how each leg begins: with our offer open, or not
+	request  *exchange
+	open     bool // the INVITE has no final response yet
+	heard    bool // but a provisional one
+	cancels  bool // CANCEL has been sent
+	reason   *Reason
+	gaveUp   *Error // why we hang up, when nobody asked for it
+	redirect redirection
+	minSE    time.Duration // a 422 raises it
+	// patience ends the wait for the final response to a canceled INVITE, noAnswer that
+	// for any.
+	patience, noAnswer *timer
 }
 
 // outgoingTable is the caller's side of a call.
 //
-//	             offer made     1xx               2xx                   failure  media failed    hang up              ACK  no ACK  BYE
-//	preparing    calling        –                 –                     ended    ended           ended                –    –       –
-//	calling      –              calling, ringing  established           ended    –               canceling (CANCEL)   –    –       –
-//	ringing      –              ringing           established           ended    –               canceling (CANCEL)   –    –       –
-//	canceling    –              canceling         ended (ACK, BYE)      ended    –               –                    –    –       –
-//	established  –              –                 established (ACK)     –        ended (BYE)     ended (BYE)          yes  ended   ended
-//	ended        –              –                 ended (ACK, BYE)      –        –               –                    –    –       –
+//	             offer made  1xx               2xx                failure  flow lost       again    media failed  hang up              ACK  no ACK  BYE
+//	preparing    calling     –                 –                  ended    –               –        ended         ended                –    –       –
+//	calling      –           calling, ringing  established        ended    calling (wait)  calling  ended         canceling (CANCEL)   –    –       –
+//	ringing      –           ringing           established        ended    calling (wait)  calling  –             canceling (CANCEL)   –    –       –
+//	canceling    –           canceling         ended (ACK, BYE)   ended    ended           –        –             –                    –    –       –
+//	established  –           –                 established (ACK)  –        –               –        ended (BYE)   ended (BYE)          yes  ended   ended
+//	ended        –           –                 ended (ACK, BYE)   –        –               –        –             –                    –    –       –
 //
 // CANCEL must wait for the first provisional response (section 9.1); until then
 // canceling has sent nothing. A 2xx that crosses it makes a dialog, which is
 // acknowledged and ended. A 2xx of another fork than the one that answered first
 // is acknowledged and ended on its own dialog (section 13.2.2.4), whatever the
-// state.
+// state. Again is the same call by another INVITE: to where it was redirected, with
+// a longer session interval (422), or over the next flow when the first one was lost.
 var outgoingTable = callTable{
 	{Preparing, onOffer, Calling, (*Call).sendInvite},
 	{Preparing, onMediaFailed, Ended, (*Call).offerFailed},
@@ -47,16 +58,22 @@ var outgoingTable = callTable{
 	{Calling, onProvisional, Calling, (*Call).progress},
 	{Calling, onSuccess, Established, (*Call).outgoingAnswered},
 	{Calling, onFailure, Ended, (*Call).outgoingFailed},
+	{Calling, onFlowLost, Calling, (*Call).inviteLost},
+	{Calling, onAgain, Calling, (*Call).inviteAgain},
+	{Calling, onMediaFailed, Ended, (*Call).offerFailed},
 	{Calling, onHangup, Canceling, (*Call).sendCancel},
 
 	{Ringing, onProvisional, Ringing, (*Call).progress},
 	{Ringing, onSuccess, Established, (*Call).outgoingAnswered},
 	{Ringing, onFailure, Ended, (*Call).outgoingFailed},
+	{Ringing, onFlowLost, Calling, (*Call).inviteLost},
+	{Ringing, onAgain, Calling, (*Call).inviteAgain},
 	{Ringing, onHangup, Canceling, (*Call).sendCancel},
 
-	{Canceling, onProvisional, Canceling, (*Call).sendCancel},
+	{Canceling, onProvisional, Canceling, (*Call).cancelAfter},
 	{Canceling, onSuccess, Ended, (*Call).answeredTooLate},
 	{Canceling, onFailure, Ended, (*Call).givenUp},
+	{Canceling, onFlowLost, Ended, (*Call).givenUpLater},
 
 	{Established, onSuccess, Established, (*Call).answeredAgain},
 	{Established, onMediaFailed, Ended, (*Call).establishedMediaFailed},
@@ -71,95 +88,209 @@ var outgoingTable = callTable{
 // Call calls target and returns at once; the call's events and Answered tell
 // what becomes of it. Target is a user or number of our own domain ("1002"), an
 // address ("1002@example.com"), a SIP URI or a tel URI. Errors at once:
-// CodeInvalidArgument (target or headers), CodeClosed.
+// CodeInvalidArgument (target or options), CodeClosed.
 func (ua *UserAgent) Call(target string, o CallOptions) (*Call, error) {
 	uri, err := ua.target(target)
 	if err == nil {
-		err = checkHeaders(o.Headers)
+		err = o.check()
 	}
 	if err != nil {
 		return nil, &Error{Op: "call", Code: CodeInvalidArgument, Reason: err.Error()}
 	}
-	c := &Call{
-		ua: ua, id: message.NewToken(24), direction: Outgoing, table: outgoingTable, state: Preparing,
-		remote:   identity("", uri),
-		answered: make(chan struct{}), ended: make(chan struct{}),
-		early:    map[string]*dialog.Dialog{},
-		outgoing: outgoing{target: uri, headers: o.Headers, tag: message.NewTag()},
-	}
-	c.publish()
-	if !ua.owner.post(func() { c.start(o) }) {
+	c := ua.newCall(uri, o)
+	if !ua.owner.post(c.start) {
 		return nil, &Error{Op: "call", Code: CodeClosed, Reason: "the user agent was closed"}
 	}
 	return c, nil
 }
 
+// newCall makes a call that has not begun.
+func (ua *UserAgent) newCall(uri sip.Uri, o CallOptions) *Call {
+	c := &Call{
+		ua: ua, id: message.NewToken(24), direction: Outgoing, table: outgoingTable, state: Preparing,
+		remote:   identity("", uri),
+		answered: make(chan struct{}), ended: make(chan struct{}),
+		outgoing: outgoing{target: uri, options: o, tag: message.NewTag(), seq: 1},
+	}
+	c.publish()
+	return c
+}
+
 // start makes the offer, and connects meanwhile.
-func (c *Call) start(o CallOptions) {
+func (c *Call) start() {
+	o := &c.outgoing.options
 	c.media = newMediaWorker(c, o.Media)
-	if c.ua.closed {
+	fail := func(code Code, reason string) {
 		c.enter(Ended)
-		c.finish(CallEnded{By: Local, Err: &Error{Op: "call", Code: CodeClosed, Reason: "the user agent was closed"}})
+		c.finish(CallEnded{By: Local, Err: &Error{Op: "call", Code: code, Reason: reason}})
+	}
+	switch {
+	case c.ua.closed:
+		fail(CodeClosed, "the user agent was closed")
+		return
+	case len(c.ua.calls) >= c.ua.cfg.MaxCalls:
+		fail(CodeInvalidState, "there are as many calls as Config.MaxCalls allows: hang up one first")
 		return
 	}
+	if o.Replaces != nil {
+		replaces, ok := o.Replaces.replacesHeader()
+		if !ok {
+			fail(CodeInvalidState, "the call to be replaced has no dialog: it is not answered, or over")
+			return
+		}
+		c.outgoing.extra = append(c.outgoing.extra, replaces, sip.NewHeader("Require", "replaces")) // RFC 3891 section 4
+	}
 	c.ua.addCall(c)
+	c.ua.holdOthers(c)
 	c.ua.connect(nil, func(*link, error) {}) // while the offer is made; it is tried again if that fails
-	_ = c.exchange.Do(offer.OfferOut)
-	c.media.run(func(ctx context.Context, m Media) (string, error) { return m.CreateOffer(ctx, OfferOptions{}) },
-		func(sdp string, err error) {
-			if err != nil {
-				c.handle(onMediaFailed, &callEvent{err: err})
-				return
-			}
-			c.ua.connect(nil, func(_ *link, err error) {
-				if err != nil {
-					c.handle(onFailure, &callEvent{err: err})
-					return
-				}
-				c.handle(onOffer, &callEvent{sdp: sdp})
-			})
-		})
+	if o.LateOffer {
+		c.sendWhenUp("")
+		return
+	}
+	c.makeOffer()
+}
+
+// makeOffer makes the description of the INVITE, for every leg that it will have.
+func (c *Call) makeOffer() {
+	c.outgoing.exchange = offer.Exchange{}
+	_ = c.outgoing.exchange.Do(offer.OfferOut)
+	w := c.media
+	w.createOffer(nil, c.wanted(), func(sdp string, err error) {
+		switch {
+		case w != c.media:
+		case err != nil:
+			c.handle(onMediaFailed, &callEvent{err: err})
+		default:
+			c.outgoing.offer = sdp
+			c.sendWhenUp(sdp)
+		}
+	})
+}
+
+// sendWhenUp sends the INVITE once there is a connection.
+func (c *Call) sendWhenUp(sdp string) {
+	c.ua.connect(nil, func(_ *link, err error) {
+		switch {
+		case err != nil:
+			c.handle(onFailure, &callEvent{err: err})
+		case c.state == Calling: // again
+			c.sendInvite(&callEvent{sdp: sdp})
+		default:
+			c.handle(onOffer, &callEvent{sdp: sdp})
+		}
+	})
 }
 
 // sendInvite is section 13.2.1.
 func (c *Call) sendInvite(e *callEvent) {
-	ua := c.ua
-	c.outgoing.request = ua.request(func() *sip.Request {
-		req := sip.NewRequest(sip.INVITE, c.outgoing.target)
-		req.AppendHeader(ua.from(c.outgoing.tag))
-		req.AppendHeader(&sip.ToHeader{Address: *c.outgoing.target.Clone()})
+	ua, out := c.ua, &c.outgoing
+	out.open, out.heard, out.cancels = true, false, false
+	out.request = ua.request(func() *sip.Request {
+		req := sip.NewRequest(sip.INVITE, out.target)
+		req.AppendHeader(ua.from(out.tag))
+		req.AppendHeader(&sip.ToHeader{Address: *out.target.Clone()})
 		callID := sip.CallIDHeader(c.id)
 		req.AppendHeader(&callID)
-		message.CSeq(req, 1)
-		req.AppendHeader(c.contactHeader())
-		req.AppendHeader(ua.allowed())
+		message.CSeq(req, out.seq)
+		c.capabilities(req)
 		ua.allowEvents(req)
-		ua.recvInfo(req)
-		for _, h := range c.outgoing.headers {
-			req.AppendHeader(sip.NewHeader(h.Name, h.Value))
+		c.askTimer(req)
+		out.options.apply(req)
+		for _, h := range out.extra {
+			req.AppendHeader(sip.HeaderClone(h))
 		}
 		setSDP(req, e.sdp)
 		return req
 	}, c.invited)
-	c.outgoing.request.next = func(req *sip.Request) (uint32, bool) {
+	out.request.next = func(req *sip.Request) (uint32, bool) {
 		// Hung up between the challenge and its answer: there is nothing to send.
-		return req.CSeq().SeqNo + 1, c.state != Canceling
+		out.seq = req.CSeq().SeqNo + 1
+		return out.seq, c.state != Canceling
 	}
+	if limit := c.noAnswerTimeout(); limit > 0 && out.noAnswer == nil {
+		c.after(&out.noAnswer, limit, c.notAnswered)
+	}
+}
+
+// noAnswerTimeout is how long we let it ring.
+func (c *Call) noAnswerTimeout() time.Duration {
+	if o := c.outgoing.options.NoAnswerTimeout; o != 0 {
+		return o
+	}
+	return c.ua.cfg.NoAnswerTimeout
+}
+
+func (c *Call) notAnswered() {
+	c.outgoing.gaveUp = &Error{Op: "call", Code: CodeTimeout, Status: sip.StatusRequestTimeout, Reason: "nobody answered in the time allowed"}
+	c.handle(onHangup, &callEvent{})
 }
 
 // invited sorts what comes back for the INVITE.
 func (c *Call) invited(res *sip.Response, err error) {
-	c.link = c.outgoing.request.link
+	out := &c.outgoing
+	c.link = out.request.link
+	if err == nil && res.StatusCode < 200 {
+		out.heard = true
+		c.handle(onProvisional, &callEvent{res: res})
+		return
+	}
+	out.open = false
 	switch {
 	case err != nil:
-		c.handle(onFailure, &callEvent{err: err})
-	case res.StatusCode < 200:
-		c.handle(onProvisional, &callEvent{res: res})
+		if !lostFlow(err) || c.ua.closed || !c.handle(onFlowLost, &callEvent{err: err}) {
+			c.handle(onFailure, &callEvent{err: err})
+		}
 	case res.StatusCode < 300:
 		c.handle(onSuccess, &callEvent{res: res})
+	case c.retarget(res) && c.handle(onAgain, &callEvent{}):
 	default:
 		c.handle(onFailure, &callEvent{res: res, err: rejected(res)})
 	}
+}
+
+// retarget tells whether another INVITE follows the refusal of the first one.
+func (c *Call) retarget(res *sip.Response) bool {
+	switch {
+	case res.StatusCode == 422:
+		return c.tooBrief(res)
+	case res.StatusCode < 400:
+		return c.redirected(res)
+	}
+	return c.nextTarget(res)
+}
+
+// inviteAgain begins anew, with the same Call-ID and the next number (section 8.1.3.5).
+// What the first INVITE has made is over.
+func (c *Call) inviteAgain(*callEvent) {
+	c.dropLegs()
+	c.outgoing.seq++
+	if c.voice == nil {
+		c.sendWhenUp(c.outgoing.offer)
+		return
+	}
+	// The media has a description of somebody whom we do not talk to any more.
+	c.renewMedia()
+	if c.outgoing.options.LateOffer {
+		c.sendWhenUp("")
+		return
+	}
+	c.makeOffer()
+}
+
+// dropLegs ends the early dialogs of an INVITE that has been answered finally.
+func (c *Call) dropLegs() {
+	for _, l := range c.legs {
+		delete(c.ua.dialogs, l.dialog.ID)
+	}
+	c.legs = nil
+}
+
+// renewMedia leaves the media behind and takes a new one, of the same options.
+func (c *Call) renewMedia() {
+	old := c.media
+	c.media = newMediaWorker(c, old.options)
+	c.voice, c.settled = nil, false
+	old.close()
 }
 
 // progress is section 13.2.2.1: 1xx. What is more than 100 rings, makes an early
@@ -169,150 +300,256 @@ func (c *Call) progress(e *callEvent) {
 	if res.StatusCode == sip.StatusTrying {
 		return
 	}
-	tag := message.ToTag(res)
-	if tag != "" && c.early[tag] == nil && len(c.early) < maxForks {
-		if d, err := dialog.NewUAC(c.outgoing.request.tx.Request, res); err == nil {
-			c.early[tag] = d
-			c.ua.dialogs[d.ID] = c
-		}
+	l, err := c.legOf(res)
+	if err != nil {
+		c.ua.protocolError("a provisional response makes no dialog: "+err.Error(), res.StartLine())
 	}
+	c.learnCaller(res)
+	reliable := isReliable(res)
 	sdp := sdpOf(res)
-	if sdp != "" && c.outgoing.early == "" {
-		// The first early media wins; a peer connection has one remote side.
-		c.outgoing.early = tag
-		c.media.run(func(ctx context.Context, m Media) (string, error) { return "", m.ApplyAnswer(ctx, sdp, true) },
-			func(_ string, err error) {
-				if err != nil && c.state != Ended {
-					c.ua.protocolError("early media cannot be used: "+err.Error(), res.StartLine())
-				}
-			})
+	if l != nil {
+		if reliable && !l.inOrder(res) {
+			return // it came before, or one before it did not (RFC 3262 section 4)
+		}
+		l.fork.Status, l.fork.Reason = res.StatusCode, reasonOf(res)
+		l.fork.EarlyMedia = l.fork.EarlyMedia || sdp != ""
 	}
-	c.enter(Ringing)
-	c.ua.emit(CallRinging{Call: c, Status: res.StatusCode, Reason: reasonOf(res), EarlyMedia: sdp != ""})
+	ringing := CallRinging{Call: c, Fork: message.ToTag(res), Status: res.StatusCode, Reason: reasonOf(res), EarlyMedia: sdp != "", Reliable: reliable}
+	switch {
+	case res.StatusCode == 199: // RFC 6228: this fork has ended
+		if l != nil {
+			c.forkEnded(l)
+		}
+	case l == nil:
+	case reliable:
+		c.acknowledgeProgress(l, res, sdp)
+	case sdp != "" && l.exchange.State() == offer.LocalOffer:
+		l.remote = sdp // a preview of the answer, which may still change
+		c.preview(l)
+	}
+	if res.StatusCode != 199 {
+		c.enter(Ringing)
+	}
+	c.publish()
+	c.ua.emit(ringing)
 }
 
-// maxForks bounds the early dialogs that one call keeps.
-const maxForks = 32
+// preview lets the early media of l be heard. The first fork that brings some is, until
+// it ends: a peer connection has one remote side.
+func (c *Call) preview(l *leg) {
+	if c.outgoing.options.NoEarlyMedia || c.settled || c.voice != nil && c.voice != l {
+		return
+	}
+	c.voice = l
+	c.media.applyAnswer(l.remote, true, func(err error) {
+		if err != nil && c.state != Ended {
+			c.ua.protocolError("early media cannot be used: "+err.Error(), c.id)
+		}
+	})
+}
 
-// outgoingAnswered: the first 2xx. It is acknowledged at once; the call counts
-// as answered when its media is up.
+// outgoingAnswered: the first 2xx. It is acknowledged at once, unless the ACK has to
+// bring an answer; the call counts as answered when its media is up.
 func (c *Call) outgoingAnswered(e *callEvent) {
-	d, err := c.dialogFor(e.res)
-	c.dialog = d
+	c.outgoing.noAnswer.stop()
+	l, err := c.legOf(e.res)
+	c.leg = l
 	c.learnInfo(e.res)
-	c.ua.dialogs[d.ID] = c // also when more forks rang than are kept
-	c.acknowledge(d, c.outgoing.request.tx.Request, "")
+	c.learnCaller(e.res)
+	c.ua.dialogs[l.dialog.ID] = c // also when more forks rang than are kept
 	sdp := sdpOf(e.res)
-	if err == nil {
-		err = offer.Valid(sdp)
+	late := c.outgoing.offer == "" && l.remote == ""
+	if !late {
+		c.ackInvite(l, "")
+	}
+	if l.remote == "" || l.exchange.State() == offer.LocalOffer {
+		// The answer in the 2xx counts, unless a reliable one came before (RFC 6337
+		// section 3.1.1).
+		l.remote = sdp
+		if err == nil {
+			err = offer.Valid(sdp)
+		}
 	}
 	if err != nil {
+		if late {
+			c.ackInvite(l, "")
+		}
 		c.handle(onMediaFailed, &callEvent{err: &Error{Code: CodeProtocol, Status: e.res.StatusCode, Reason: "the answer cannot be used", Err: err}})
 		return
 	}
-	c.media.run(func(ctx context.Context, m Media) (string, error) { return "", m.ApplyAnswer(ctx, sdp, false) },
-		func(_ string, err error) {
-			if err != nil {
-				c.handle(onMediaFailed, &callEvent{err: err})
-				return
-			}
-			if c.state != Established {
-				return
-			}
-			_ = c.exchange.Do(offer.AnswerIn)
+	c.startTimer(e.res)
+	if late {
+		c.answerInAck(l)
+		return
+	}
+	if l.exchange.State() == offer.LocalOffer {
+		_ = l.exchange.Do(offer.AnswerIn)
+	}
+	c.settle(l, func(err error) {
+		switch {
+		case c.state != Established:
+		case err != nil:
+			c.handle(onMediaFailed, &callEvent{err: err})
+		default:
 			c.announceAnswered()
-			c.nextWish()
-		})
+			c.nextChange()
+		}
+	})
+}
+
+// settle makes the media keep the answer of l for good. Where it has the early media of
+// another fork, it cannot follow: a peer connection whose DTLS is up with one side does not
+// come up with another one. Then a new connection is offered to l, in a re-INVITE.
+func (c *Call) settle(l *leg, then func(error)) {
+	switch {
+	case c.settled && c.voice == l:
+		then(nil)
+		return
+	case c.voice != nil && c.voice != l:
+		c.renewMedia()
+		c.queueFirst(&change{op: "call", end: func(err error) { then(err) }})
+		return
+	}
+	c.voice, c.settled = l, true
+	c.media.applyAnswer(l.remote, false, func(err error) {
+		if err == nil {
+			c.agreed(c.outgoing.offer, l.remote)
+		}
+		then(err)
+	})
+}
+
+// answerInAck answers the offer of a 2xx in its ACK (section 13.2.2.4).
+func (c *Call) answerInAck(l *leg) {
+	c.answerOffer(l, l.remote, func(sdp string, err error) {
+		switch {
+		case c.state != Established:
+			return // hung up meanwhile, which has acknowledged
+		case err != nil:
+			c.ackInvite(l, offer.Reject(l.remote))
+			c.handle(onMediaFailed, &callEvent{err: err})
+			return
+		}
+		c.ackInvite(l, sdp)
+		c.announceAnswered()
+		c.nextChange()
+	})
+}
+
+// ackInvite acknowledges the 2xx of l, and remembers how for when it comes again.
+func (c *Call) ackInvite(l *leg, sdp string) {
+	l.ack = &sdp
+	c.acknowledge(l.dialog, c.outgoing.request.tx.Request, sdp)
 }
 
 func (c *Call) announceAnswered() {
 	close(c.answered)
 	c.ua.emit(CallAnswered{Call: c})
-}
-
-// dialogFor finds or makes the dialog of a 2xx (sections 12.1.2 and 13.2.2.4).
-// With an error the dialog is good for nothing but its end.
-func (c *Call) dialogFor(res *sip.Response) (*dialog.Dialog, error) {
-	if d := c.early[message.ToTag(res)]; d != nil {
-		d.Confirm(res)
-		return d, nil
-	}
-	d, err := dialog.NewUAC(c.outgoing.request.tx.Request, res)
-	if len(c.early) >= maxForks {
-		return d, err // not kept: it is ended each time its 2xx comes
-	}
-	c.early[d.ID.RemoteTag] = d
-	if c.state != Ended {
-		c.ua.dialogs[d.ID] = c
-	}
-	return d, err
+	c.tellStreams()
 }
 
 // answeredAgain: a further 2xx to the first INVITE. Of our own dialog it is a
 // retransmission whose ACK was lost; otherwise another fork has answered too.
 func (c *Call) answeredAgain(e *callEvent) {
-	if c.dialog != nil && message.ToTag(e.res) == c.dialog.ID.RemoteTag {
-		c.acknowledge(c.dialog, c.outgoing.request.tx.Request, "")
+	if message.ToTag(e.res) != c.leg.dialog.ID.RemoteTag {
+		c.forkAnswered(e)
 		return
 	}
-	c.forkAnswered(e)
+	if c.leg.ack != nil { // else the answer that it has to carry is being made
+		c.ackInvite(c.leg, *c.leg.ack)
+	}
 }
 
 // forkAnswered ends the dialog of a 2xx that came too late or besides.
 func (c *Call) forkAnswered(e *callEvent) {
-	d, _ := c.dialogFor(e.res) // ended in any case
-	c.acknowledge(d, c.outgoing.request.tx.Request, "")
-	if d.State != dialog.Terminated {
-		c.sendBye(d, func(error) {}) // nobody waits for a fork too many
+	l, _ := c.legOf(e.res) // ended in any case
+	c.ackUnwanted(l, e.res)
+	if l.dialog.State != dialog.Terminated {
+		l.fork.Ended = true
+		c.sendBye(l.dialog, nil, func(error) {}) // nobody waits for a fork too many
 	}
+}
+
+// ackUnwanted acknowledges a 2xx whose session is not wanted: an offer in it is refused.
+func (c *Call) ackUnwanted(l *leg, res *sip.Response) {
+	answer := ""
+	if c.outgoing.offer == "" && l.remote == "" {
+		answer = offer.Reject(sdpOf(res))
+	}
+	c.ackInvite(l, answer)
 }
 
 // sendCancel asks the other side to give up (section 9.1). The media ends now,
 // the call with the final response to the INVITE, or after 32 s without.
-func (c *Call) sendCancel(*callEvent) {
+func (c *Call) sendCancel(e *callEvent) {
 	c.media.close()
-	x := c.outgoing.request
+	c.outgoing.noAnswer.stop()
+	c.outgoing.reason = e.reason
+	c.cancelAfter(e)
+}
+
+// cancelAfter sends the CANCEL once that is allowed: after a provisional response.
+func (c *Call) cancelAfter(*callEvent) {
+	out := &c.outgoing
+	x := out.request
+	if !out.open { // between two INVITEs
+		c.handle(onFailure, &callEvent{})
+		return
+	}
 	if x.giveUp() {
 		return // nothing of it is at the other side
 	}
-	if x.tx.State() != transaction.Proceeding || c.outgoing.cancels {
+	if x.tx == nil || x.tx.State() != transaction.Proceeding || out.cancels {
 		return // too early; the first provisional response leads here again
 	}
-	c.outgoing.cancels = true
-	cancel := x.tx.Cancel()
-	cancel.AppendHeader(sip.NewHeader("User-Agent", c.ua.cfg.UserAgent))
-	x.tx.Send(cancel, func(*sip.Response, error) {
+	out.cancels = true
+	x.tx.Send(c.cancelRequest(), func(*sip.Response, error) {
 		// Its own answer means nothing (section 9.1); the INVITE's counts, for which
 		// 64*T1 are enough.
 	})
-	c.outgoing.patience = c.ua.after(transaction.Timeout, func() {
+	c.after(&out.patience, transaction.Timeout, func() {
 		if c.handle(onFailure, &callEvent{}) {
 			x.tx.Drop()
 		}
 	})
 }
 
+// cancelRequest is the CANCEL for our INVITE.
+func (c *Call) cancelRequest() *sip.Request {
+	cancel := c.outgoing.request.tx.Cancel()
+	cancel.AppendHeader(sip.NewHeader("User-Agent", c.ua.cfg.UserAgent))
+	if r := c.outgoing.reason; r != nil {
+		cancel.AppendHeader(sip.NewHeader("Reason", r.header())) // RFC 3326
+	}
+	return cancel
+}
+
 // givenUp: the hang-up before an answer is complete.
 func (c *Call) givenUp(*callEvent) {
-	c.finish(canceledEnd())
+	c.finish(c.canceledEnd())
 	c.hungUp(nil)
 }
 
-func canceledEnd() CallEnded {
+func (c *Call) canceledEnd() CallEnded {
+	if err := c.outgoing.gaveUp; err != nil {
+		return CallEnded{By: System, Status: err.Status, Reason: err.Reason, Err: err}
+	}
 	return CallEnded{By: Local, Status: sip.StatusRequestTerminated, Reason: "Request Terminated"}
 }
 
 func (c *Call) answeredTooLate(e *callEvent) {
-	d, _ := c.dialogFor(e.res) // ended in any case
-	c.acknowledge(d, c.outgoing.request.tx.Request, "")
-	c.finish(canceledEnd())
-	c.sendBye(d, c.hungUp)
+	l, _ := c.legOf(e.res) // ended in any case
+	c.ackUnwanted(l, e.res)
+	c.finish(c.canceledEnd())
+	c.sendBye(l.dialog, c.outgoing.reason, c.hungUp)
 }
 
 func (c *Call) outgoingFailed(e *callEvent) {
 	end := CallEnded{By: System, Err: asError("call", CodeInternal, e.err)}
 	if e.res != nil {
+		c.learnCaller(e.res)
 		end.By, end.Status, end.Reason = Remote, e.res.StatusCode, reasonOf(e.res)
+		end.Reasons = reasonsOf(e.res)
 	}
 	c.finish(end)
 	c.hungUp(nil)

@@ -15,23 +15,42 @@ import (
 // call is answered (RFC 3261 section 9), 603 Decline for an incoming one that
 // is not, BYE afterwards (section 15). It returns when the other side has
 // confirmed it; for a call that is over already it returns nil at once.
-func (c *Call) Hangup(ctx context.Context) error {
+func (c *Call) Hangup(ctx context.Context) error { return c.hangUp(ctx, nil) }
+
+// HangupWith does so and says why (RFC 3326), such as
+// Reason{Protocol: "SIP", Cause: 200, Text: "Call completed elsewhere"}.
+// CodeInvalidArgument when that cannot be sent.
+func (c *Call) HangupWith(ctx context.Context, r Reason) error {
+	if err := r.check(); err != nil {
+		return &Error{Op: "hang up", Code: CodeInvalidArgument, Reason: err.Error()}
+	}
+	return c.hangUp(ctx, &r)
+}
+
+func (c *Call) hangUp(ctx context.Context, r *Reason) error {
+	const op = "hang up"
 	select {
 	case <-c.ended:
 		queued(ctx)
 		return nil // also when the user agent is closed
 	default:
 	}
-	return c.ua.do(ctx, "hang up", func(done func(error)) { c.hangup(sip.StatusGlobalDecline, done) })
+	return c.ua.do(ctx, op, func(done func(error)) {
+		e := &callEvent{reject: Rejection{Status: sip.StatusGlobalDecline}}
+		if r != nil {
+			e.reason, e.reject.Headers = r, []Header{{"Reason", r.header()}}
+		}
+		c.hangup(e, done)
+	})
 }
 
-func (c *Call) hangup(status int, done func(error)) {
+func (c *Call) hangup(e *callEvent, done func(error)) {
 	if c.state == Ended {
 		done(nil)
 		return
 	}
 	c.byeDone = append(c.byeDone, done)
-	c.handle(onHangup, &callEvent{status: status})
+	c.handle(onHangup, e)
 }
 
 // hungUp tells those who hung up that it is done.
@@ -45,9 +64,15 @@ func (c *Call) hungUp(err error) {
 
 // sendBye ends the dialog (section 15.1.1) and tells those who hung up when the
 // other side has answered. d is the call's own dialog or that of a fork too many.
-func (c *Call) sendBye(d *dialog.Dialog, done func(error)) {
+func (c *Call) sendBye(d *dialog.Dialog, why *Reason, done func(error)) {
 	d.Terminate()
-	x := c.ua.requestOver(c.link, func() *sip.Request { return d.Request(sip.BYE) }, func(res *sip.Response, err error) {
+	x := c.ua.requestOver(c.link, func() *sip.Request {
+		req := d.Request(sip.BYE)
+		if why != nil {
+			req.AppendHeader(sip.NewHeader("Reason", why.header())) // RFC 3326
+		}
+		return req
+	}, func(res *sip.Response, err error) {
 		switch {
 		case err != nil:
 			done(err)
@@ -61,43 +86,22 @@ func (c *Call) sendBye(d *dialog.Dialog, done func(error)) {
 
 func (c *Call) establishedMediaFailed(e *callEvent) {
 	c.finish(CallEnded{By: System, Err: asError("call", CodeMediaFailed, e.err)})
-	c.sendBye(c.dialog, c.hungUp)
+	c.sendBye(c.leg.dialog, nil, c.hungUp)
 }
 
-func (c *Call) hangUpEstablished(*callEvent) {
+func (c *Call) hangUpEstablished(e *callEvent) {
+	if e.reason != nil {
+		c.outgoing.reason = e.reason
+	}
 	c.finish(CallEnded{By: Local})
-	c.sendBye(c.dialog, c.hungUp)
+	c.sendBye(c.leg.dialog, c.outgoing.reason, c.hungUp)
 }
 
 func (c *Call) remoteBye(e *callEvent) {
-	c.dialog.Terminate()
-	status, reason := reasonHeader(e.req)
-	c.finish(CallEnded{By: Remote, Status: status, Reason: reason})
+	c.leg.dialog.Terminate()
+	end := CallEnded{By: Remote, Reasons: reasonsOf(e.req)}
+	end.Status, end.Reason = sipReason(end.Reasons)
+	c.finish(end)
 	c.hungUp(nil)
 }
 
-// reasonHeader reads the Reason of a BYE or CANCEL (RFC 3326): its SIP cause.
-func reasonHeader(msg sip.Message) (status int, text string) {
-	for _, h := range msg.GetHeaders("Reason") {
-		for _, value := range message.SplitQuoted(h.Value(), ",") {
-			params := message.SplitQuoted(value, ";")
-			if !strings.EqualFold(strings.TrimSpace(params[0]), "SIP") {
-				continue
-			}
-			for _, param := range params[1:] {
-				name, v, _ := strings.Cut(param, "=")
-				v = message.Unquote(strings.TrimSpace(v))
-				switch strings.ToLower(strings.TrimSpace(name)) {
-				case "cause":
-					if n, err := strconv.ParseUint(v, 10, 10); err == nil && n < 700 {
-						status = int(n)
-					}
-				case "text":
-					text = clean(v, 200)
-				}
-			}
-			return status, text
-		}
-	}
-	return 0, ""
-}

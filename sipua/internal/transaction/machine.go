@@ -51,6 +51,7 @@ const (
 	deliver                    // give the message to the TU
 	fail                       // tell the TU: time-out or lost flow
 	wait                       // start the timer of the new state
+	leave                      // the layer forgets the transaction, which may go on over another flow
 	stay                       // the input is expected here and changes nothing
 )
 
@@ -124,25 +125,27 @@ var nonInviteClient = table{
 // on a reliable flow, so Confirmed is passed through at once.
 //
 //	            request in  ACK in               1xx out     2xx out        3xx-6xx out     timeout          flow lost
-//	Proceeding  resend      –                    send        Accepted,send  Completed,send  –                Terminated,fail
-//	Accepted    –           deliver              –           Accepted,send  –               Terminated       Terminated
+//	Proceeding  resend      –                    send        Accepted,send  Completed,send  –                leave,fail
+//	Accepted    –           deliver              –           Accepted,send  –               Terminated       leave
 //	Completed   resend      Terminated           –           –              –               Terminated,fail  Terminated,fail
 //
 // RFC 6026 section 7.1: in Accepted a request again is absorbed, since the TU
-// retransmits the 2xx, and the ACK goes to the TU.
+// retransmits the 2xx, and the ACK goes to the TU. Over a long ring a flow may be lost
+// and come back: the proxy knows the response by the branch in its own Via, whatever
+// connection brings it (section 18.1.2), so that the TU may answer over the next flow: Move.
 var inviteServer = table{
 	Proceeding: {
 		inRequest:      {Proceeding, resend},
 		outProvisional: {Proceeding, send},
 		outSuccess:     {Accepted, send | wait},
 		outFailure:     {Completed, send | wait},
-		flowLost:       {Terminated, fail},
+		flowLost:       {Proceeding, leave | fail},
 	},
 	Accepted: {
 		inAck:      {Accepted, deliver},
 		outSuccess: {Accepted, send},
 		timeout:    {Terminated, stay},
-		flowLost:   {Terminated, stay},
+		flowLost:   {Accepted, leave},
 	},
 	Completed: {
 		inRequest: {Completed, resend},

@@ -10,8 +10,8 @@ import (
 type Server struct {
 	// Request that began it.
 	Request *sip.Request
-	// OnEnd, when set, is told that nobody will acknowledge a final response:
-	// ErrTimeout (Timer H) or the error of FlowLost.
+	// OnEnd, when set, is told that nobody will acknowledge a final response
+	// (ErrTimeout, Timer H), or that the flow is lost (the error of FlowLost).
 	OnEnd func(error)
 
 	layer *Layer
@@ -60,7 +60,7 @@ func (tx *Server) handle(in input, req *sip.Request) (err error) {
 			tx.layer.cfg.Post(func() { _ = tx.handle(timeout, nil) })
 		})
 	}
-	if tx.state == Terminated {
+	if tx.state == Terminated || cell.do&leave != 0 {
 		delete(tx.layer.servers, tx.key)
 	}
 	if cell.do&(send|resend) != 0 && tx.last != nil {
@@ -76,4 +76,13 @@ func (tx *Server) handle(in input, req *sip.Request) (err error) {
 		tx.OnEnd(tx.err)
 	}
 	return err
+}
+
+// Move takes an INVITE transaction whose flow is lost to the layer of another one,
+// over which its responses go from now on.
+func (tx *Server) Move(l *Layer) {
+	if tx.state != Terminated && tx.layer.servers[tx.key] != tx {
+		tx.layer, tx.err = l, nil
+		l.servers[tx.key] = tx
+	}
 }

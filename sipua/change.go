@@ -1,0 +1,445 @@
+package sipua
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/sipwasm/sipwasm/sipua/internal/offer"
+	"github.com/sipwasm/sipwasm/sipua/internal/transaction"
+)
+
+// change is something about the session that the other side has to agree to: hold,
+// video, another connection, or that the session goes on. Changes wait for one
+// another, for an offer of the other side and for the ACK of the first answer: one
+// offer is open at a time (RFC 3264 section 4).
+type change struct {
+	op string
+	// needed, when set, is asked when its turn has come: false is success already.
+	needed func() bool
+	// prepare, when set, is done to the media before it makes the offer, and undo after
+	// the offer was refused.
+	prepare, undo func(context.Context, Media) error
+	// wants, when set, changes what the next description says.
+	wants func(*OfferOptions)
+	// agreed, when set, is called when the other side has agreed, before the events.
+	agreed func()
+	// bare: no description is needed. It goes as UPDATE where the other side takes that.
+	bare bool
+	// end is called once, with what became of it.
+	end func(error)
+
+	begun bool // its offer is open, or it waits for another try
+	tries int
+}
+
+// Hold asks the other side to stop sending and stops listening to it: re-INVITE
+// with sendonly, or inactive (RFC 3264 section 8.4). It returns when the other
+// side has agreed. A refusal (CodeRejected with the status) leaves the call as
+// it was. Holding a call that is on hold does nothing. Before the call is answered it
+// works when a session has been agreed reliably (RFC 3262, RFC 3311).
+func (c *Call) Hold(ctx context.Context) error {
+	return c.ua.do(ctx, "hold", func(done func(error)) { c.hold(true, done) })
+}
+
+// Resume takes the call back from our hold.
+func (c *Call) Resume(ctx context.Context) error {
+	return c.ua.do(ctx, "resume", func(done func(error)) {
+		c.ua.holdOthers(c)
+		c.hold(false, done)
+	})
+}
+
+func (c *Call) hold(hold bool, done func(error)) {
+	c.change(&change{
+		op:     "hold",
+		needed: func() bool { return c.localHold != hold },
+		wants:  func(o *OfferOptions) { o.Hold = hold },
+		agreed: func() { c.setHold(Local, hold) },
+		end:    done,
+	})
+}
+
+// setHold remembers who holds, and says so.
+func (c *Call) setHold(by Party, hold bool) {
+	held := &c.localHold
+	if by == Remote {
+		held = &c.remoteHold
+	}
+	if *held == hold {
+		return
+	}
+	*held = hold
+	c.publish()
+	if hold {
+		c.ua.emit(CallHeld{Call: c, By: by})
+	} else {
+		c.ua.emit(CallResumed{Call: c, By: by})
+	}
+}
+
+// wanted is what our descriptions say when nothing changes.
+func (c *Call) wanted() OfferOptions { return OfferOptions{Hold: c.localHold, NoVideo: c.noVideo} }
+
+// change queues ch, which the application has asked for.
+func (c *Call) change(ch *change) {
+	switch {
+	case c.state == Established, c.state == Accepted, c.state == Resuming:
+	case c.state != Ended && c.agreedEarly() != nil:
+	default:
+		ch.end(c.stateError("the call is not answered"))
+		return
+	}
+	c.changes = append(c.changes, ch)
+	c.nextChange()
+}
+
+// queueFirst puts ch before all that has not begun.
+func (c *Call) queueFirst(ch *change) {
+	at := 0
+	if len(c.changes) > 0 && c.changes[0].begun {
+		at = 1
+	}
+	c.changes = slices.Insert(c.changes, at, ch)
+	c.nextChange()
+}
+
+// agreedEarly is the leg in which a session has been agreed before the answer, and in which
+// another one may be offered by UPDATE (RFC 3311 section 5.1); nil when there is none.
+func (c *Call) agreedEarly() *leg {
+	legs := c.legs
+	if c.direction == Incoming {
+		legs = []*leg{c.leg}
+	}
+	for _, l := range legs {
+		if l.early() && !l.fork.Ended && l.exchange.State() == offer.Stable && l.remote != "" && l.takes(sip.UPDATE) &&
+			(c.voice == nil || c.voice == l) && c.incoming.progress.pending == nil {
+			return l
+		}
+	}
+	return nil
+}
+
+// offerable is the leg in which an offer of ours may be made now, nil when it has to
+// wait.
+func (c *Call) offerable() *leg {
+	switch {
+	case c.state == Calling, c.state == Ringing:
+		return c.agreedEarly()
+	case c.state != Established && c.state != Resuming, c.survival.flowless, c.unacked.waits(), c.leg.exchange.State() != offer.Stable:
+		return nil
+	}
+	return c.leg
+}
+
+// nextChange begins the oldest change if nothing stands in its way. It stays first
+// in the list until it is agreed or refused.
+func (c *Call) nextChange() {
+	if len(c.changes) == 0 {
+		return
+	}
+	ch := c.changes[0]
+	l := c.offerable()
+	switch {
+	case ch.begun || l == nil:
+		return
+	case ch.needed != nil && !ch.needed():
+		c.changeEnded(ch, nil)
+		return
+	}
+	ch.begun = true
+	if ch.bare && l.takes(sip.UPDATE) && c.ua.cfg.SessionTimer.Method != "invite" {
+		c.sendOffer(l, ch, "", sip.UPDATE)
+		return
+	}
+	method := sip.INVITE
+	if l.early() {
+		method = sip.UPDATE
+	}
+	c.makeChange(l, ch, func(sdp string) { c.sendOffer(l, ch, sdp, method) })
+}
+
+// makeChange makes the offer of ch.
+func (c *Call) makeChange(l *leg, ch *change, then func(sdp string)) {
+	c.settleFirst(l)
+	_ = l.exchange.Do(offer.OfferOut) // allowed: it is stable
+	o := c.wanted()
+	if ch.wants != nil {
+		ch.wants(&o)
+	}
+	c.media.createOffer(ch.prepare, o, func(sdp string, err error) {
+		switch {
+		case c.over(l): // finish has ended the change
+		case err != nil:
+			_ = l.exchange.Do(offer.Withdraw)
+			c.undo(ch)
+			c.changeEnded(ch, err)
+		default:
+			then(sdp)
+		}
+	})
+}
+
+// settleFirst keeps a reliable answer for good, when a new offer is to follow it before
+// the call is answered.
+func (c *Call) settleFirst(l *leg) {
+	if !c.settled && l.remote != "" && l.exchange.State() == offer.Stable {
+		c.settle(l, func(err error) {
+			if err != nil && c.state != Ended {
+				c.ua.protocolError("early media cannot be used: "+err.Error(), c.id)
+			}
+		})
+	}
+}
+
+// over tells whether nothing can come of a negotiation in l any more.
+func (c *Call) over(l *leg) bool {
+	return c.state == Ended || c.state == Canceling || l.fork.Ended || c.leg != nil && c.leg != l
+}
+
+func (c *Call) undo(ch *change) {
+	if ch.undo != nil {
+		c.media.run(func(ctx context.Context, m Media) (string, error) { return "", ch.undo(ctx, m) }, func(string, error) {
+			// What cannot be undone shows in the next description.
+		})
+	}
+}
+
+func (c *Call) changeEnded(ch *change, err error) {
+	if i := slices.Index(c.changes, ch); i >= 0 {
+		c.changes = slices.Delete(c.changes, i, i+1)
+		ch.end(err)
+	}
+	c.nextChange()
+}
+
+// sendOffer sends an offer in the dialog (section 14.1, RFC 3311 section 5.1), or a
+// refresh without one.
+func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMethod) {
+	answered, preview := false, ""
+	var x *exchange
+	var limit *timer
+	x = c.requestIn(l, func() *sip.Request {
+		req := l.dialog.Request(method)
+		c.capabilities(req)
+		if !l.early() {
+			c.askTimer(req)
+		}
+		setSDP(req, sdp)
+		return req
+	}, func(res *sip.Response, err error) {
+		if err == nil && res.StatusCode < 200 {
+			if method == sip.INVITE && isReliable(res) && l.inOrder(res) {
+				preview = sdpOf(res)
+				c.prack(l, res, "", nil)
+			}
+			return
+		}
+		limit.stop()
+		if err != nil || res.StatusCode >= 300 {
+			c.offerRefused(l, ch, sdp, res, err)
+			return
+		}
+		l.dialog.Refresh(res) // section 12.2.1.2: the ACK goes to the new target already
+		l.learn(res)
+		c.learnInfo(res)
+		c.learnCaller(res)
+		if method == sip.INVITE {
+			c.acknowledge(l.dialog, x.tx.Request, "")
+		}
+		if answered {
+			return // it is a retransmission
+		}
+		answered = true
+		answer := sdpOf(res)
+		if answer == "" {
+			answer = preview
+		}
+		if !c.over(l) {
+			c.startTimer(res)
+			c.offerAnswered(l, ch, sdp, answer)
+		}
+	})
+	if method != sip.INVITE {
+		return // it has a time-out of its own
+	}
+	// Once a proxy has sent 100 no timer of the transaction runs any more (section
+	// 17.1.1.2). Nobody is rung by a re-INVITE, so that as long as for the first
+	// response is enough for the final one too.
+	limit = c.ua.after(transaction.Timeout, func() {
+		if c.over(l) || x.tx == nil || x.tx.State() != transaction.Proceeding {
+			return // over, or never sent, or with a timer of its own
+		}
+		x.tx.Send(x.tx.Cancel(), func(*sip.Response, error) {}) // section 9.1: the INVITE's own answer counts
+		limit = c.ua.after(transaction.Timeout, func() {
+			x.tx.Drop()
+			c.offerRefused(l, ch, sdp, nil, &Error{Code: CodeTimeout, Reason: "the other side did not answer the re-INVITE", Err: transaction.ErrTimeout})
+		})
+	})
+}
+
+// offerAnswered applies the answer to our offer.
+func (c *Call) offerAnswered(l *leg, ch *change, local, answer string) {
+	if local == "" {
+		c.changeAgreed(ch)
+		return
+	}
+	c.media.applyAnswer(answer, false, func(err error) {
+		switch {
+		case c.over(l):
+		case err != nil:
+			// The other side takes the new session for agreed and we cannot follow:
+			// neither description holds any more.
+			c.handle(onMediaFailed, &callEvent{err: err})
+		default:
+			_ = l.exchange.Do(offer.AnswerIn)
+			l.remote, c.voice, c.settled = answer, l, true
+			if ch.agreed != nil {
+				ch.agreed()
+				ch.agreed = nil
+			}
+			c.agreed(local, answer)
+			c.changeAgreed(ch)
+		}
+	})
+}
+
+func (c *Call) changeAgreed(ch *change) {
+	if ch.agreed != nil {
+		ch.agreed()
+	}
+	c.changeEnded(ch, nil)
+}
+
+// offerRefused rolls the media back; the call goes on as it was (section
+// 14.1), unless the answer says that it is over (section 12.2.1.2). When the flow was
+// lost, or when the other side had an offer of its own, the change is tried again.
+func (c *Call) offerRefused(l *leg, ch *change, sdp string, res *sip.Response, err error) {
+	if c.over(l) {
+		return
+	}
+	lost := err != nil && lostFlow(err)
+	if err == nil {
+		err = rejected(res)
+	}
+	if !lost && !l.early() && gone(res, err) {
+		c.finishGone(asError("call", CodeInternal, err))
+		return
+	}
+	wait, again := c.tryAgain(ch, res)
+	retry := func() {
+		if i := slices.Index(c.changes, ch); i >= 0 {
+			ch.begun = false
+			c.nextChange()
+		}
+	}
+	switch {
+	case lost: // recover begins it again
+		ch.begun = false
+	case again:
+		c.ua.after(wait, retry)
+	}
+	if sdp == "" {
+		if !again && !lost {
+			c.changeEnded(ch, err)
+		}
+		return
+	}
+	// The offer is off the table; an offer of the other side may follow at once, and
+	// its answer follows the rollback in the media's queue.
+	_ = l.exchange.Do(offer.Withdraw)
+	c.media.rollback(func(rollback error) {
+		switch {
+		case c.over(l):
+		case rollback != nil:
+			c.handle(onMediaFailed, &callEvent{err: rollback})
+		case !again && !lost:
+			c.undo(ch)
+			c.changeEnded(ch, err)
+		default:
+			c.nextChange()
+		}
+	})
+}
+
+// maxTries bounds how often a change is offered.
+const maxTries = 8
+
+// tryAgain tells whether a refusal may pass, and when to try again.
+func (c *Call) tryAgain(ch *change, res *sip.Response) (wait time.Duration, again bool) {
+	if res == nil || ch.tries >= maxTries {
+		return 0, false
+	}
+	switch res.StatusCode {
+	case sip.StatusRequestPending:
+		wait, again = c.glareWait(), true
+	case 422:
+		again = c.tooBrief(res)
+	case sip.StatusInternalServerError: // section 14.2: the other side has an INVITE of ours, or an offer, to answer
+		wait = retryAfter(res)
+		again = wait > 0 && wait <= 10*time.Second
+	}
+	if again {
+		ch.tries++
+	}
+	return wait, again
+}
+
+// glareWait is section 14.1: the owner of the Call-ID waits 2.1 to 4 s, the other
+// one 0 to 2 s, in units of 10 ms.
+func (c *Call) glareWait() time.Duration {
+	if c.direction == Outgoing {
+		return time.Duration(210+rand.IntN(191)) * 10 * time.Millisecond
+	}
+	return time.Duration(rand.IntN(201)) * 10 * time.Millisecond
+}
+
+// gone: the other side does not know the call any more (481), or does not answer
+// (408, or no answer): section 12.2.1.2.
+func gone(res *sip.Response, err error) bool {
+	if res != nil {
+		return res.StatusCode == sip.StatusCallTransactionDoesNotExists || res.StatusCode == sip.StatusRequestTimeout
+	}
+	return asError("", CodeInternal, err).Code == CodeTimeout
+}
+
+func (c *Call) finishGone(err *Error) {
+	c.enter(Ended)
+	c.finish(CallEnded{By: System, Status: err.Status, Reason: err.Reason, Err: err})
+	c.sendBye(c.leg.dialog, nil, c.hungUp)
+}
+
+// prackWithOffer acknowledges a reliable answer; a change that waits goes with it as a
+// new offer (RFC 3262 section 5).
+func (c *Call) prackWithOffer(l *leg, res *sip.Response) {
+	if len(c.changes) == 0 || c.changes[0].begun || c.voice != l {
+		c.prack(l, res, "", nil)
+		return
+	}
+	ch := c.changes[0]
+	ch.begun = true
+	sent := false
+	end := ch.end
+	ch.end = func(err error) {
+		if !sent { // the media made no offer
+			sent = true
+			c.prack(l, res, "", nil)
+		}
+		end(err)
+	}
+	c.makeChange(l, ch, func(sdp string) {
+		sent = true
+		c.prack(l, res, sdp, func(res *sip.Response, err error) {
+			switch {
+			case c.over(l):
+			case err != nil || res.StatusCode >= 300:
+				c.offerRefused(l, ch, sdp, res, err)
+			default:
+				c.offerAnswered(l, ch, sdp, sdpOf(res))
+			}
+		})
+	})
+}

@@ -1,0 +1,355 @@
+package sipua
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/sipwasm/sipwasm/sipua/internal/message"
+	"github.com/sipwasm/sipwasm/sipua/internal/offer"
+	"github.com/sipwasm/sipwasm/sipua/internal/transaction"
+)
+
+// progress is the callee's side of provisional responses. Those that are reliable go
+// one after the other, each until its PRACK (RFC 3262 section 3).
+type progress struct {
+	last      *provisional // sent last, which is sent again each minute
+	rseq      uint32
+	pending   *provisional   // waits for its PRACK
+	queue     []*provisional // reliable ones behind it
+	settled   []func()       // wait until no description does
+	again     *timer
+	deadline  *timer
+}
+
+// provisional is one provisional response.
+type provisional struct {
+	status   int
+	reason   string
+	sdp      string
+	headers  []Header
+	reliable bool
+	res      *sip.Response
+}
+
+func (p *progress) stop() {
+	p.again.stop()
+	p.deadline.stop()
+	p.pending, p.queue = nil, nil
+}
+
+// whenSettled calls f once no description of ours waits for its PRACK.
+func (p *progress) whenSettled(f func()) {
+	holds := func(r *provisional) bool { return r.sdp != "" }
+	if p.pending != nil && holds(p.pending) || slices.ContainsFunc(p.queue, holds) {
+		p.settled = append(p.settled, f)
+		return
+	}
+	f()
+}
+
+// Progress tells the caller how an incoming call stands before it is accepted: 180
+// Ringing, 181 Call Is Being Forwarded, 182 Queued, or 183 with a description, after
+// which the caller hears us. It returns when the response is sent, and when it is a
+// reliable one (RFC 3262) does not wait for its PRACK. CodeInvalidState when the call
+// is not incoming or not ringing; CodeUnsupported when it has to be reliable and the
+// caller cannot; a media error refuses the call.
+func (c *Call) Progress(ctx context.Context, o ProgressOptions) error {
+	const op = "progress"
+	p := &provisional{status: o.Status, reason: o.Reason, headers: slices.Clone(o.Headers)}
+	if p.status == 0 {
+		p.status = sip.StatusRinging
+		if o.Media {
+			p.status = sip.StatusSessionInProgress
+		}
+	}
+	if p.reason == "" {
+		p.reason = provisionalPhrase(p.status)
+	}
+	err := checkHeaders(o.Headers)
+	if err == nil {
+		err = message.CheckValue(p.reason)
+	}
+	if err == nil {
+		err = o.Reliable.check()
+	}
+	switch {
+	case err != nil:
+		return &Error{Op: op, Code: CodeInvalidArgument, Reason: err.Error()}
+	case p.status <= 100 || p.status >= 199:
+		return &Error{Op: op, Code: CodeInvalidArgument, Reason: "a provisional response of a user agent has a status from 101 to 198, such as 180"}
+	}
+	return c.ua.do(ctx, op, func(done func(error)) {
+		if c.direction != Incoming || c.state != Ringing {
+			done(c.stateError("only an incoming call that rings can make progress"))
+			return
+		}
+		if err := c.decideReliable(p, o); err != nil {
+			done(err)
+			return
+		}
+		if !o.Media {
+			c.provide(p)
+			done(nil)
+			return
+		}
+		c.describe(o.MediaOptions, func(sdp string, err error) {
+			switch {
+			case err != nil:
+				c.handle(onMediaFailed, &callEvent{err: err})
+				done(err)
+			case c.state != Ringing:
+				done(c.stateError("the call does not ring any more"))
+			default:
+				p.sdp = sdp
+				c.provide(p)
+				done(nil)
+			}
+		})
+	})
+}
+
+// decideReliable is RFC 3262 section 3: who requires it gets every response reliably, who
+// does not support it none.
+func (c *Call) decideReliable(p *provisional, o ProgressOptions) error {
+	mode := o.Reliable
+	if mode == "" {
+		mode = c.ua.cfg.Reliable
+	}
+	required := slices.Contains(message.Tokens(c.invite.Request, "Require"), "100rel")
+	supported := required || slices.Contains(message.Tokens(c.invite.Request, "Supported"), "100rel")
+	ours := o.Media && c.incoming.offer == "" // a description of ours that needs an answer
+	p.reliable = required || supported && mode != ReliableOff && (mode == ReliableRequired || o.Media)
+	if !p.reliable && (mode == ReliableRequired || ours) {
+		return &Error{Code: CodeUnsupported, Reason: "the caller does not take reliable provisional responses (RFC 3262)"}
+	}
+	return nil
+}
+
+func provisionalPhrase(status int) string {
+	switch status {
+	case sip.StatusRinging:
+		return "Ringing"
+	case sip.StatusCallIsForwarded:
+		return "Call Is Being Forwarded"
+	case sip.StatusQueued:
+		return "Queued"
+	}
+	return "Session Progress"
+}
+
+// check says what is wrong with a mode.
+func (r Reliable) check() error {
+	switch r {
+	case "", ReliableSupported, ReliableRequired, ReliableOff:
+		return nil
+	}
+	return errText(`Reliable "` + clean(string(r), 20) + `" is none of supported, required and off`)
+}
+
+// ring sends 180.
+func (c *Call) ring() {
+	p := &provisional{status: sip.StatusRinging, reason: "Ringing"}
+	_ = c.decideReliable(p, ProgressOptions{Reliable: ReliableSupported}) // only what is asked for
+	c.provide(p)
+}
+
+// provide sends a provisional response, a reliable one when those before it have been
+// acknowledged.
+func (c *Call) provide(p *provisional) {
+	g := &c.incoming.progress
+	if p.reliable && g.pending != nil {
+		g.queue = append(g.queue, p)
+		return
+	}
+	p.res = c.inviteResponse(p.status, p.reason)
+	for _, h := range p.headers {
+		p.res.AppendHeader(sip.NewHeader(h.Name, h.Value))
+	}
+	setSDP(p.res, p.sdp)
+	g.last = p
+	if p.reliable {
+		c.provideReliably(p)
+	} else {
+		_ = c.invite.Respond(p.res) // a lost flow is told elsewhere
+	}
+	// Section 13.3.1.1: again each minute for as long as there is no answer, which keeps
+	// proxies from giving up.
+	c.after(&c.incoming.again, time.Minute, func() {
+		if g.pending == nil {
+			c.provide(&provisional{status: p.status, reason: p.reason, sdp: p.unreliableSDP(), headers: p.headers, reliable: p.reliable})
+		}
+	})
+}
+
+// unreliableSDP is what a response without a PRACK shows once more.
+func (p *provisional) unreliableSDP() string {
+	if p.reliable {
+		return "" // it has arrived
+	}
+	return p.sdp
+}
+
+// provideReliably sends it until its PRACK comes, after T1 and in intervals that double,
+// for 64·T1 (RFC 3262 section 3).
+func (c *Call) provideReliably(p *provisional) {
+	g := &c.incoming.progress
+	if g.rseq == 0 {
+		g.rseq = rand.Uint32N(1 << 31)
+	}
+	g.rseq++
+	g.pending = p
+	p.res.AppendHeader(sip.NewHeader("Require", "100rel"))
+	p.res.AppendHeader(sip.NewHeader("RSeq", strconv.Itoa(int(g.rseq))))
+	if p.sdp != "" {
+		c.incoming.sent = true
+		if c.leg.exchange.State() == offer.RemoteOffer {
+			_ = c.leg.exchange.Do(offer.AnswerOut)
+			c.agreed(p.sdp, c.incoming.offer)
+		}
+	}
+	interval := transaction.T1
+	var send func()
+	send = func() {
+		_ = c.invite.Respond(p.res) // a lost flow is told elsewhere
+		c.after(&g.again, interval, send)
+		interval *= 2
+	}
+	send()
+	c.after(&g.deadline, transaction.Timeout, func() { c.handle(onNoPrack, &callEvent{}) })
+}
+
+// receivePrack takes the acknowledgement (RFC 3262 section 3), and the description in
+// it: the answer to ours, or an offer (section 5).
+func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
+	g := &c.incoming.progress
+	p := g.pending
+	if c.direction != Incoming || p == nil || !acknowledges(req, p.res) {
+		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
+		return
+	}
+	sdp, problem := sessionOf(req)
+	g.again.stop()
+	g.deadline.stop()
+	respond := func(answer string) {
+		res := c.ua.response(req, sip.StatusOK, "OK", l.dialog.ID.LocalTag)
+		setSDP(res, answer)
+		_ = tx.Respond(res) // the flow's end is told elsewhere
+		c.pracked(p)
+	}
+	switch {
+	case problem != nil:
+		c.ua.refuse(tx, problem)
+		c.pracked(p)
+	case p.sdp != "" && l.exchange.State() == offer.LocalOffer:
+		c.media.applyAnswer(sdp, false, func(err error) {
+			if c.state == Ended {
+				return
+			}
+			respond("")
+			if err != nil {
+				c.handle(onMediaFailed, &callEvent{err: err})
+				return
+			}
+			_ = l.exchange.Do(offer.AnswerIn)
+			l.remote, c.settled = sdp, true
+			c.agreed(p.sdp, sdp)
+		})
+	case sdp != "":
+		c.answerOffer(l, sdp, func(answer string, err error) {
+			if err != nil {
+				c.refuseOffer(tx, err)
+				c.pracked(p)
+				return
+			}
+			respond(answer)
+		})
+	default:
+		respond("")
+	}
+}
+
+// acknowledges tells whether the RAck is for that response.
+func acknowledges(prack *sip.Request, res *sip.Response) bool {
+	f := strings.Fields(message.HeaderValue(prack, "RAck"))
+	return len(f) == 3 && f[0] == message.HeaderValue(res, "RSeq") &&
+		f[1] == strconv.Itoa(int(res.CSeq().SeqNo)) && f[2] == string(res.CSeq().MethodName)
+}
+
+// pracked goes on after a response has arrived.
+func (c *Call) pracked(p *provisional) {
+	g := &c.incoming.progress
+	if g.pending != p {
+		return
+	}
+	g.pending = nil
+	if len(g.queue) > 0 && c.state == Ringing {
+		next := g.queue[0]
+		g.queue = g.queue[1:]
+		c.provide(next)
+	}
+	waiting := g.settled
+	g.settled = nil
+	for _, f := range waiting {
+		g.whenSettled(f)
+	}
+}
+
+// isReliable tells whether a provisional response has to be acknowledged.
+func isReliable(res *sip.Response) bool {
+	return slices.Contains(message.Tokens(res, "Require"), "100rel") && message.First(res, "RSeq") != nil
+}
+
+// acknowledgeProgress is the caller's side (RFC 3262 sections 4 and 5): PRACK, with our
+// answer when the response has brought an offer, or with an offer of ours that waits.
+func (c *Call) acknowledgeProgress(l *leg, res *sip.Response, sdp string) {
+	switch {
+	case sdp != "" && c.outgoing.offer == "" && l.remote == "" && offer.Valid(sdp) == nil:
+		l.remote = sdp
+		if c.voice != nil { // another fork has the media
+			c.prack(l, res, offer.Reject(sdp), nil)
+			return
+		}
+		c.answerOffer(l, sdp, func(answer string, err error) {
+			if err != nil {
+				answer = offer.Reject(sdp)
+				c.ua.protocolError("an offer in a provisional response cannot be answered: "+err.Error(), res.StartLine())
+			}
+			c.prack(l, res, answer, nil)
+		})
+	case sdp != "" && l.exchange.State() == offer.LocalOffer:
+		l.remote = sdp
+		_ = l.exchange.Do(offer.AnswerIn)
+		c.preview(l)
+		c.prackWithOffer(l, res)
+	default:
+		c.prack(l, res, "", nil)
+	}
+}
+
+// prack sends it. handler, when set, gets the final response.
+func (c *Call) prack(l *leg, res *sip.Response, sdp string, handler func(*sip.Response, error)) {
+	if c.state == Ended {
+		return
+	}
+	rack := message.HeaderValue(res, "RSeq") + " " + strconv.Itoa(int(res.CSeq().SeqNo)) + " " + string(res.CSeq().MethodName)
+	c.requestIn(l, func() *sip.Request {
+		req := l.dialog.Request(sip.PRACK)
+		req.AppendHeader(sip.NewHeader("RAck", rack))
+		if sdp != "" {
+			req.AppendHeader(c.contactHeader())
+		}
+		setSDP(req, sdp)
+		return req
+	}, func(res *sip.Response, err error) {
+		if handler != nil && (err != nil || res.StatusCode >= 200) {
+			handler(res, err)
+		}
+		// Otherwise its answer says nothing about the call: what it acknowledges has come.
+	})
+}

@@ -88,3 +88,27 @@ func FuzzPolicy(f *testing.F) {
 		}
 	})
 }
+
+// Whatever is read: streams for what can be read, and a warning that fits into a
+// header field.
+func FuzzWebRTC(f *testing.F) {
+	for _, name := range realNames {
+		f.Add(description(f, name))
+	}
+	f.Add(session("a=group:BUNDLE a v\n", "m=audio 0 RTP/AVP 0\na=mid:a\nm=application 9 DTLS/SCTP 5000\na=mid:v\n"))
+	f.Fuzz(func(t *testing.T, text string) {
+		if Valid(text) == nil && len(Streams(text)) == 0 {
+			t.Fatalf("%q is valid and has no streams", text)
+		}
+		r := WebRTC(text)
+		if r == nil {
+			if Valid(text) != nil {
+				t.Fatalf("%q is no description", text)
+			}
+			return
+		}
+		if r.Code < 300 || r.Code > 399 || r.Text == "" || strings.ContainsFunc(r.Text, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) {
+			t.Fatalf("%q: %d %q", text, r.Code, r.Text)
+		}
+	})
+}

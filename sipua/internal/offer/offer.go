@@ -1,6 +1,7 @@
 // Package offer keeps the offer/answer state of one session (RFC 3264) as far as
 // a user agent needs it that leaves the descriptions themselves to its media:
-// whose turn it is, and what a description says about hold.
+// whose turn it is, what a description says about its streams, which codecs it may
+// name, and whether a browser can use it.
 package offer
 
 import (
@@ -69,57 +70,6 @@ func (e *Exchange) Do(in Input) error {
 	}
 	e.state = next
 	return nil
-}
-
-// HoldOf reports whether the description asks its receiver to stop sending: in
-// every audio and video stream that is not refused the direction is sendonly or
-// inactive (RFC 3264 section 8.4), or the address is 0.0.0.0 (RFC 2543). A
-// description without such a stream, or one that cannot be read, says nothing.
-func HoldOf(description string) bool {
-	var d sdp.SessionDescription
-	if err := d.UnmarshalString(description); err != nil {
-		return false
-	}
-	sessionDirection := direction(d.Attributes, "sendrecv")
-	streams := 0
-	for _, m := range d.MediaDescriptions {
-		if m.MediaName.Port.Value == 0 || (m.MediaName.Media != "audio" && m.MediaName.Media != "video") {
-			continue
-		}
-		streams++
-		c := m.ConnectionInformation
-		if c == nil {
-			c = d.ConnectionInformation
-		}
-		zero := c != nil && c.Address != nil && c.Address.Address == "0.0.0.0" && !usesICE(d.Attributes, m.Attributes)
-		if dir := direction(m.Attributes, sessionDirection); dir != "sendonly" && dir != "inactive" && !zero {
-			return false
-		}
-	}
-	return streams > 0
-}
-
-// usesICE: under ICE the address of the c= line may be 0.0.0.0 with port 9 before
-// candidates are known (RFC 8840 section 4.1.1), which is no hold.
-func usesICE(session, media []sdp.Attribute) bool {
-	for _, list := range [][]sdp.Attribute{session, media} {
-		for _, a := range list {
-			if a.Key == "ice-ufrag" {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func direction(attributes []sdp.Attribute, otherwise string) string {
-	for _, a := range attributes {
-		switch a.Key {
-		case "sendrecv", "sendonly", "recvonly", "inactive":
-			return a.Key
-		}
-	}
-	return otherwise
 }
 
 // Valid reports whether text is a session description at all, so that garbage is

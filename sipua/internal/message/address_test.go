@@ -29,10 +29,10 @@ func TestParseNameAddr(t *testing.T) {
 }
 
 func TestValues(t *testing.T) {
-	msg := good(t, crlf(options, `X: "a,\"b" <sip:c,d@e>, <f,g>,`, "Y: other", "x:, h ,,i", "x:", `X: "j, k`))
+	msg := good(t, crlf(options, `X-L: "a,\"b" <sip:c,d@e>, <f,g>,`, "Y: other", "x-l:, h ,,i", "X-L:", `X-L: "j, k`))
 	all := []string{`"a,\"b" <sip:c,d@e>`, "<f,g>", "h", "i", `"j, k`}
-	require.Equal(t, all, Values(msg, "X", 32))
-	require.Equal(t, all[:3], Values(msg, "X", 3))
+	require.Equal(t, all, Values(msg, "X-L", 32))
+	require.Equal(t, all[:3], Values(msg, "X-L", 3))
 	require.Empty(t, Values(msg, "Z", 3))
-	require.Len(t, Values(good(t, crlf(options, "X: "+strings.Repeat("a,", 50_000))), "X", 32), 32)
+	require.Len(t, Values(good(t, crlf(options, "X-L: "+strings.Repeat("a,", 50_000))), "X-L", 32), 32)
 }

@@ -1,6 +1,10 @@
 package sipua
 
-import "github.com/sipwasm/sipwasm/sipua/internal/dialog"
+import (
+	"time"
+
+	"github.com/sipwasm/sipwasm/sipua/internal/dialog"
+)
 
 // What the tests see of the headers of a call, before a call carries it.
 var (
@@ -10,6 +14,10 @@ var (
 	ParseReferredBy = parseReferredBy
 	ReplacesOf      = replacesOf
 	AddressValue    = addressValue
+	CallerOf        = callerOf
+	ReasonsOf       = reasonsOf
+	Anonymize       = anonymize
+	PrivacyHeaders  = privacyHeaders
 )
 
 // ReferTo is the content of a Refer-To header.
@@ -33,3 +41,12 @@ func (r Replaces) Meant(callID, local, remote string) bool {
 func (j Join) Meant(callID, local, remote string) bool {
 	return j.matches(dialog.ID{CallID: callID, LocalTag: local, RemoteTag: remote})
 }
+
+// Asks tells whether the caller asks to be answered, and after which delay.
+func (c Caller) Asks(allow AutoAnswer) (time.Duration, bool) { return c.autoAnswer(allow) }
+
+// Wire is the value of the header.
+func (r Reason) Wire() string { return r.header() }
+
+// Check judges a reason of the application.
+func (r Reason) Check() error { return r.check() }

@@ -150,7 +150,7 @@ func parseReferredBy(msg sip.Message) (*ReferredBy, error) {
 		return nil, malformed(header, "is not an address")
 	}
 	cid, _ := message.Param(params, "cid")
-	return &ReferredBy{Identity: identity(name, uri), ContentID: clean(cid, 200)}, nil
+	return &ReferredBy{Identity: phoneIdentity(name, uri), ContentID: clean(cid, 200)}, nil
 }
 
 // addressValue makes the value of a header such as Referred-By of what an application

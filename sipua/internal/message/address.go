@@ -40,3 +40,29 @@ func Values(msg sip.Message, name string, limit int) []string {
 
 // IsToken: section 25.1.
 func IsToken(s string) bool { return isToken(s) }
+
+// Parts parts s at each separator that stands neither in quotes nor in angle brackets,
+// without the white space around. There are limit at the most; what is more is left out.
+func Parts(s string, separator byte, limit int) []string {
+	var parts []string
+	quoted, angle, start := false, false, 0
+	for i := 0; i <= len(s) && len(parts) < limit; i++ {
+		switch {
+		case i == len(s) || !quoted && !angle && s[i] == separator:
+			parts = append(parts, trim(s[start:i]))
+			start = i + 1
+		case quoted && s[i] == '\\':
+			if i++; i == len(s) {
+				i--
+			}
+		case s[i] == '"' && !angle:
+			quoted = !quoted
+		case quoted:
+		case s[i] == '<':
+			angle = true
+		case s[i] == '>':
+			angle = false
+		}
+	}
+	return parts
+}

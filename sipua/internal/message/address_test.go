@@ -36,3 +36,19 @@ func TestValues(t *testing.T) {
 	require.Empty(t, Values(msg, "Z", 3))
 	require.Len(t, Values(good(t, crlf(options, "X-L: "+strings.Repeat("a,", 50_000))), "X-L", 32), 32)
 }
+
+func TestParts(t *testing.T) {
+	for s, want := range map[string][]string{
+		"":                               {""},
+		"a":                              {"a"},
+		` a ;b="c;\";d" ; <e;f>;;g `:     {"a", `b="c;\";d"`, "<e;f>", "", "g"},
+		`a;"b;`:                          {"a", `"b;`},
+		`a;"b\`:                          {"a", `"b\`},
+		"<a;b":                           {"<a;b"},
+		`<http://a/"b>;c;"d<e";f`:        {`<http://a/"b>`, "c", `"d<e"`, "f"},
+		strings.Repeat(";", 100_000):     strings.Split(strings.Repeat(";", 6), ";"),
+		strings.Repeat("a;", 6) + "b;c;": {"a", "a", "a", "a", "a", "a", "b"},
+	} {
+		require.Equal(t, want, Parts(s, ';', 7), "%.40s", s)
+	}
+}

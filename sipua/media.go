@@ -34,7 +34,10 @@ type Media interface {
 	CreateAnswer(ctx context.Context, offer string, o OfferOptions) (sdp string, err error)
 
 	// ApplyAnswer applies the remote answer to the offer made last. A provisional
-	// answer (early media) may be followed by others and by the final one.
+	// answer (early media) may be followed by others and by the final one. Where
+	// the INVITE forked, the next answer may come from another fork than the last
+	// (RFC 3261 section 13.2.2.4): with other ICE credentials and another
+	// fingerprint. The latest answer counts; nothing of an earlier one is left.
 	ApplyAnswer(ctx context.Context, answer string, provisional bool) error
 
 	// Rollback withdraws the offer made last (RFC 8829 section 4.1.10.2): the
@@ -57,6 +60,78 @@ type OfferOptions struct {
 	// inactive where the remote side does not receive either (RFC 3264 section
 	// 8.4). False takes the local hold back.
 	Hold bool
+
+	// NoVideo asks for video streams that are inactive, whatever SetVideo gave.
+	// They stay in the description, as RFC 3264 section 8 wants. False gives them
+	// back the direction that the local side wants.
+	NoVideo bool
+}
+
+// VideoSender is a Media that can send video. Without it a call is of sound
+// alone, and the video that the remote side offers is refused.
+type VideoSender interface {
+	// SetVideo sends the video of source in place of what was sent before; nil
+	// sends none. It is called like a method of Media: alone, and not between an
+	// offer and its answer. It may ask the person for the camera or the screen.
+	//
+	// negotiate says that the change needs a new offer: there is no video stream
+	// yet, or the one that there is was agreed not to send from here. It is false
+	// when the new source took the place of another, and for nil, which stops at
+	// once: the next description says that nothing is sent. After an error what
+	// was sent before is sent still.
+	SetVideo(ctx context.Context, source *VideoSource) (negotiate bool, err error)
+}
+
+// VideoSource says what is sent as video. The zero value is the default camera.
+type VideoSource struct {
+	// Screen is the screen, a window or a tab that the person chooses, instead of
+	// a camera.
+	Screen bool
+	// Options belongs to the application and the implementation of Media, which
+	// alone knows its type: constraints, a track. Nil is the default.
+	Options any
+}
+
+// ConnectionState is the state of the connection that carries the media: ICE
+// and DTLS together (W3C WebRTC section 4.3.3).
+type ConnectionState string
+
+// The states of a media connection.
+const (
+	ConnectionNew          ConnectionState = "new"          // before the first answer
+	ConnectionConnecting   ConnectionState = "connecting"   // checks run, or are about to
+	ConnectionConnected    ConnectionState = "connected"    // media can flow
+	ConnectionDisconnected ConnectionState = "disconnected" // nothing comes back; it may recover by itself
+	ConnectionFailed       ConnectionState = "failed"       // an ICE restart alone can help
+	ConnectionClosed       ConnectionState = "closed"       // after Close
+)
+
+// ConnectionWatcher is a Media that knows the state of its connection. Without
+// it a connection that was lost is not noticed, and no ICE restart follows.
+type ConnectionWatcher interface {
+	// WatchConnection calls f with each new state from now on. It is called once,
+	// right after the media was made, before any other method. f does not block
+	// and may be called on any goroutine, one call at a time and in order.
+	WatchConnection(f func(ConnectionState))
+}
+
+// Mixer is a Media that can take part in a conference mixed here.
+type Mixer interface {
+	// Mix sends what the others receive besides the own sound. They are media that
+	// the same factory made, never this one. Each call replaces the one before;
+	// nil or none sends the own sound alone. One of the others may be closed at any
+	// time and is silence then. It does not block.
+	Mix(others []Media) error
+}
+
+// ToneReceiver is a Media that reports the telephone events that it receives
+// (RFC 4733). Browsers have no interface for it.
+type ToneReceiver interface {
+	// OnTone calls f with each tone ("0" to "9", "A" to "D", "*", "#") that ended,
+	// and how long it was. It is called once, right after the media was made. f
+	// does not block and may be called on any goroutine, one call at a time and in
+	// order.
+	OnTone(f func(tone string, d time.Duration))
 }
 
 // Muter is a Media that can silence the microphone without renegotiation.

@@ -1,7 +1,6 @@
 package sipuatest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +50,7 @@ const (
 	VerbRollback     Verb = "Rollback"
 	VerbRestartICE   Verb = "RestartICE"
 	VerbAddCandidate Verb = "AddCandidate"
+	VerbSetVideo     Verb = "SetVideo"
 )
 
 // MediaOptions programs a [Media] or [Factory].
@@ -61,6 +61,15 @@ type MediaOptions struct {
 	// description or candidate that was given to it. It may block until ctx ends;
 	// its error is the error of the verb, which then changes nothing.
 	Hook func(ctx context.Context, verb Verb, input string) error
+	// Video sends the default camera from the beginning, as SetVideo does.
+	Video bool
+	// Plain makes the media of an old telephone: RTP/AVP, without ICE and DTLS.
+	// It understands nothing else, and no browser understands it.
+	Plain bool
+	// NoConnect leaves the state of the connection to [Media.SetConnection].
+	// Default: it is "connected" with the first answer, and again with each answer
+	// that leads to other ICE credentials.
+	NoConnect bool
 }
 
 // Factory makes the media of a user agent's calls and keeps them for the test.
@@ -106,12 +115,13 @@ func (f *Factory) For(call *sipua.Call) *Media {
 	return f.calls[call]
 }
 
-// Media is a fake peer connection with one audio section. It moves no sound,
-// but is as strict as a browser: it keeps the signalling state of JSEP, parses
-// what it is given and refuses what RTCPeerConnection would refuse. It also
-// refuses two verbs at a time, and an answer that asks for more than was
-// offered. It makes session descriptions as Chromium does. It implements
-// [sipua.Media], [sipua.Muter] and [sipua.DTMFSender].
+// Media is a fake peer connection with sound and, when one side asks for it,
+// video. It moves nothing, but is as strict as a browser: it keeps the
+// signalling state of JSEP, parses what it is given and refuses what
+// RTCPeerConnection would refuse. It also refuses two verbs at a time, an answer
+// that asks for more than was offered, and credentials that change where nobody
+// restarted ICE. It makes session descriptions as Chromium does. It implements
+// [sipua.Media] and all its optional interfaces.
 //
 // A test plays the other side with another Media.
 type Media struct {
@@ -121,6 +131,7 @@ type Media struct {
 	options MediaOptions
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
+	watch   watch
 
 	mu        sync.Mutex
 	busy      Verb // the verb that runs
@@ -129,39 +140,43 @@ type Media struct {
 	pending   session // as it will be when the offer is answered
 	identity  identity
 	version   uint64 // of o=, RFC 3264 section 8
+	mids      int    // given so far
 	restart   bool
+	restarts  int
+	video     *sipua.VideoSource
 	muted     bool
 	tones     string
+	mixed     []sipua.Media
+	onTone    func(tone string, d time.Duration)
 	log       []string
 	candidate []string
 	closed    int
 }
 
 var (
-	_ sipua.Media      = (*Media)(nil)
-	_ sipua.Muter      = (*Media)(nil)
-	_ sipua.DTMFSender = (*Media)(nil)
+	_ sipua.Media             = (*Media)(nil)
+	_ sipua.Muter             = (*Media)(nil)
+	_ sipua.DTMFSender        = (*Media)(nil)
+	_ sipua.VideoSender       = (*Media)(nil)
+	_ sipua.ConnectionWatcher = (*Media)(nil)
+	_ sipua.Mixer             = (*Media)(nil)
+	_ sipua.ToneReceiver      = (*Media)(nil)
 )
-
-// session is what a completed or pending exchange of offer and answer holds.
-type session struct {
-	local, remote string // descriptions
-	localDir      direction
-	remoteDir     direction
-	ice           credentials
-	remoteICE     credentials
-	dtmf          bool // telephone-event is agreed
-}
 
 // NewMedia makes a fake peer connection in the state "stable".
 func NewMedia(o MediaOptions) *Media {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Media{
+	m := &Media{
 		options: o, ctx: ctx, cancel: cancel,
+		watch:    watch{state: sipua.ConnectionNew},
 		state:    Stable,
 		identity: newIdentity(),
 		version:  1,
 	}
+	if o.Video {
+		m.video = &sipua.VideoSource{}
+	}
+	return m
 }
 
 // CreateOffer implements sipua.Media. It is allowed in "stable".
@@ -174,18 +189,9 @@ func (m *Media) CreateOffer(ctx context.Context, o sipua.OfferOptions) (sdp stri
 		if next.ice == (credentials{}) || m.restart {
 			next.ice = newCredentials()
 		}
-		next.localDir = sendrecv
-		if o.Hold {
-			next.localDir = sendonly
-			if m.session.remote != "" && !m.session.remoteDir.receives() {
-				next.localDir = inactive // RFC 3264 section 8.4: they do not listen either
-			}
-		}
+		next.streams = m.offered(o)
 		m.version++
-		next.local = describe(description{
-			identity: m.identity, version: m.version, ice: next.ice,
-			direction: next.localDir, setup: "actpass", sections: offerSections(m.session),
-		})
+		next.local = m.describe(next, "actpass", true)
 		m.pending, m.state, sdp = next, HaveLocalOffer, next.local
 		return nil
 	})
@@ -198,7 +204,7 @@ func (m *Media) CreateAnswer(ctx context.Context, offer string, o sipua.OfferOpt
 		if m.state != Stable {
 			return mediaError("InvalidStateError", "CreateAnswer in the state %s: an offer of our own is open (glare)", m.state)
 		}
-		remote, err := parseOffer(offer, m.session)
+		remote, err := parseOffer(offer, m.session, m.options.Plain)
 		if err != nil {
 			return err
 		}
@@ -207,52 +213,73 @@ func (m *Media) CreateAnswer(ctx context.Context, offer string, o sipua.OfferOpt
 		if next.ice == (credentials{}) || m.session.remoteICE != (credentials{}) && m.session.remoteICE != remote.ice {
 			next.ice = newCredentials() // the first exchange, or the peer restarts ICE (RFC 8839 section 4.4.1.1)
 		}
-		want := sendrecv
-		if o.Hold {
-			want = sendonly
+		next.remote, next.remoteICE, next.fingerprint = offer, remote.ice, remote.fingerprint
+		next.streams = m.answered(remote, o)
+		switch { // RFC 5763 section 5: active where the offer leaves it open, and then for good
+		case remote.setup == "active":
+			next.role = "passive"
+		case remote.setup == "passive" || next.role == "" || remote.fingerprint != m.session.fingerprint:
+			next.role = "active"
 		}
-		next.remote, next.remoteICE, next.remoteDir = offer, remote.ice, remote.direction
-		next.localDir = want & remote.direction.reverse()
-		next.dtmf = remote.dtmf
 		m.version++
-		next.local = describe(description{
-			identity: m.identity, version: m.version, ice: next.ice,
-			direction: next.localDir, setup: "active", sections: answerSections(remote),
-		})
-		m.session, m.state, sdp = next, Stable, next.local
+		next.local = m.describe(next, next.role, remote.bundle)
+		m.complete(next)
+		sdp = next.local
 		return nil
 	})
 	return sdp, err
 }
 
 // ApplyAnswer implements sipua.Media. It is allowed in "have-local-offer" and
-// "have-remote-pranswer".
+// "have-remote-pranswer". After a provisional answer the next one may come from
+// another fork, as in Chromium: with other ICE credentials and another
+// fingerprint.
 func (m *Media) ApplyAnswer(ctx context.Context, answer string, provisional bool) error {
 	return m.verb(ctx, VerbApplyAnswer, answer, func() error {
 		if m.state != HaveLocalOffer && m.state != HaveRemotePranswer {
 			return mediaError("InvalidStateError", "ApplyAnswer in the state %s: there is no offer to answer", m.state)
 		}
-		remote, err := parseAnswer(answer, m.pending)
+		remote, err := parseAnswer(answer, m.pending.streams, m.options.Plain)
 		if err != nil {
 			return err
 		}
+		if err := m.sameConnection(remote); err != nil {
+			return err
+		}
 		next := m.pending
-		next.remote, next.remoteICE, next.remoteDir = answer, remote.ice, remote.direction
-		next.localDir = m.pending.localDir & remote.direction.reverse()
-		next.dtmf = remote.dtmf
+		next.remote, next.remoteICE, next.fingerprint = answer, remote.ice, remote.fingerprint
+		next.role = map[string]string{"active": "passive", "passive": "active"}[remote.setup]
 		if provisional {
 			// The offer stays open: the next answer is measured against it.
-			next.localDir = m.pending.localDir
+			moved := m.pending.remoteICE != remote.ice
 			m.pending, m.state = next, HaveRemotePranswer
+			m.watch.due = moved
 			return nil
 		}
-		m.session, m.pending, m.state, m.restart = next, session{}, Stable, false
+		next.streams = agreed(m.pending.streams, remote)
+		m.restart = false
+		m.complete(next)
 		return nil
 	})
 }
 
+// complete ends an exchange of offer and answer.
+func (m *Media) complete(next session) {
+	before := m.session
+	if m.state == HaveRemotePranswer {
+		before.remoteICE = m.pending.remoteICE // connected with the provisional answer
+	}
+	m.watch.due = before.remoteICE != next.remoteICE || m.session.remote == "" && m.options.Plain
+	if m.session.ice != (credentials{}) && m.session.ice != next.ice {
+		m.restarts++
+	}
+	m.session, m.pending, m.state = next, session{}, Stable
+}
+
 // Rollback implements sipua.Media. It is allowed in "have-local-offer": W3C
 // WebRTC section 4.4.1.5 refuses it in "stable" and after a provisional answer.
+// Sections that came with the offer are gone; what they were to send stays
+// wanted, so that the next offer has them anew.
 func (m *Media) Rollback(ctx context.Context) error {
 	return m.verb(ctx, VerbRollback, "", func() error {
 		if m.state != HaveLocalOffer {
@@ -292,133 +319,9 @@ func (m *Media) Close() {
 	defer m.mu.Unlock()
 	m.closed++
 	m.state = Closed
+	m.mixed = nil
 	m.log = append(m.log, "Close")
 	m.cancel()
-}
-
-// Mute implements sipua.Muter.
-func (m *Media) Mute(mute bool) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.state == Closed {
-		return errClosed
-	}
-	m.muted = mute
-	return nil
-}
-
-// SendDTMF implements sipua.DTMFSender with the rules and times of
-// RTCDTMFSender (W3C WebRTC section 7): digits, A to D, # and *; a comma pauses
-// for two seconds.
-func (m *Media) SendDTMF(ctx context.Context, tones string, o sipua.DTMFOptions) error {
-	tones = strings.ToUpper(tones)
-	if i := strings.IndexFunc(tones, func(r rune) bool { return !strings.ContainsRune("0123456789ABCD#*,", r) }); i >= 0 {
-		return mediaError("InvalidCharacterError", "%q has a tone that does not exist", tones)
-	}
-	duration := min(max(cmp.Or(o.Duration, 100*time.Millisecond), 40*time.Millisecond), 6*time.Second)
-	gap := min(max(cmp.Or(o.Gap, 70*time.Millisecond), 30*time.Millisecond), 6*time.Second)
-	for i, tone := range tones {
-		m.mu.Lock()
-		switch {
-		case m.state == Closed:
-			m.mu.Unlock()
-			return errClosed
-		case !m.session.dtmf || !m.session.localDir.sends():
-			m.mu.Unlock()
-			return mediaError("InvalidStateError", "no telephone-event is agreed, or the session does not send")
-		}
-		if tone != ',' {
-			m.tones += string(tone)
-		}
-		m.mu.Unlock()
-
-		d := duration
-		if tone == ',' {
-			d = 2 * time.Second
-		}
-		if i < len(tones)-1 {
-			d += gap
-		}
-		if err := m.wait(ctx, d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// State returns the signalling state.
-func (m *Media) State() SignalingState {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.state
-}
-
-// LocalSDP returns the local description: the pending one while an offer is
-// open, otherwise the one in force.
-func (m *Media) LocalSDP() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.pending.local != "" {
-		return m.pending.local
-	}
-	return m.session.local
-}
-
-// RemoteSDP returns the remote description, a provisional one included.
-func (m *Media) RemoteSDP() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.pending.local != "" {
-		return m.pending.remote
-	}
-	return m.session.remote
-}
-
-// Direction returns what the negotiated session does: "sendrecv", "sendonly",
-// "recvonly" or "inactive"; "" before the first answer.
-func (m *Media) Direction() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.session.local == "" {
-		return ""
-	}
-	return m.session.localDir.String()
-}
-
-// Muted reports whether the microphone is muted.
-func (m *Media) Muted() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.muted
-}
-
-// Tones returns the tones sent so far.
-func (m *Media) Tones() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.tones
-}
-
-// Candidates returns what AddCandidate was given.
-func (m *Media) Candidates() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return append([]string(nil), m.candidate...)
-}
-
-// Closed returns how many times Close was called: 1 after a proper end.
-func (m *Media) Closed() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.closed
-}
-
-// Log returns the verbs in the order of their calls; one that failed has its
-// error after a colon.
-func (m *Media) Log() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return append([]string(nil), m.log...)
 }
 
 var errClosed = &MediaError{"InvalidStateError", "the peer connection is closed"}
@@ -441,7 +344,6 @@ func (m *Media) verb(ctx context.Context, v Verb, input string, do func() error)
 	err = m.options.run(ctx, v, input)
 
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.busy = ""
 	if m.state == Closed {
 		err = errClosed
@@ -450,6 +352,13 @@ func (m *Media) verb(ctx context.Context, v Verb, input string, do func() error)
 		err = do()
 	}
 	m.record(v, err)
+	connect := m.watch.due && !m.options.NoConnect
+	m.watch.due = false
+	m.mu.Unlock()
+	if connect {
+		m.SetConnection(sipua.ConnectionConnecting)
+		m.SetConnection(sipua.ConnectionConnected)
+	}
 	return err
 }
 

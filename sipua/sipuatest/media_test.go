@@ -108,14 +108,18 @@ func TestMediaRefuses(t *testing.T) {
 
 	t.Run("offers", func(t *testing.T) {
 		for name, sdp := range map[string]string{
-			"empty":          "",
-			"garbage":        "INVITE sip:x SIP/2.0",
-			"no media":       good[:strings.Index(good, "m=")],
-			"no ufrag":       strings.Replace(good, "a=ice-ufrag", "a=x-ufrag", 1),
-			"no fingerprint": strings.Replace(good, "a=fingerprint", "a=x-fingerprint", 1),
-			"no rtcp-mux":    strings.Replace(good, "a=rtcp-mux\r\n", "", 1),
-			"plain RTP":      strings.Replace(good, "UDP/TLS/RTP/SAVPF", "RTP/AVP", 1),
-			"no codec":       strings.NewReplacer("opus", "iLBC", "PCMU", "X", "PCMA", "Y", "telephone-event", "Z").Replace(good),
+			"empty":              "",
+			"garbage":            "INVITE sip:x SIP/2.0",
+			"no media":           good[:strings.Index(good, "m=")],
+			"no ufrag":           strings.Replace(good, "a=ice-ufrag", "a=x-ufrag", 1),
+			"no fingerprint":     strings.Replace(good, "a=fingerprint", "a=x-fingerprint", 1),
+			"no rtcp-mux":        strings.Replace(good, "a=rtcp-mux\r\n", "", 1),
+			"plain RTP":          strings.Replace(good, "UDP/TLS/RTP/SAVPF", "RTP/AVP", 1),
+			"video alone":        strings.Replace(good, "m=audio", "m=video", 1),
+			"a mid twice":        good + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n",
+			"video in the clear": good + strings.Replace(video, "UDP/TLS/RTP/SAVPF", "RTP/AVP", 1),
+			"video without ICE":  good + video,
+			"no codec":           strings.NewReplacer("opus", "iLBC", "PCMU", "X", "PCMA", "Y", "telephone-event", "Z").Replace(good),
 		} {
 			m := NewMedia(MediaOptions{})
 			_, err := m.CreateAnswer(ctx, sdp, sipua.OfferOptions{})
@@ -147,11 +151,12 @@ func TestMediaRefuses(t *testing.T) {
 			assert.NoError(t, a.ApplyAnswer(ctx, answer, false), name)
 		}
 	})
-	t.Run("an offer with video is answered with audio alone", func(t *testing.T) {
+	t.Run("what is neither sound nor video", func(t *testing.T) {
 		m := NewMedia(MediaOptions{})
-		answer, err := m.CreateAnswer(ctx, good+video, sipua.OfferOptions{})
+		answer, err := m.CreateAnswer(ctx, good+"m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\n", sipua.OfferOptions{})
 		require.NoError(t, err)
-		assert.Contains(t, answer, "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n")
+		assert.Contains(t, answer, "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n")
+		assert.Contains(t, answer, "a=group:BUNDLE 0\r\n")
 		_, err = m.CreateAnswer(ctx, good, sipua.OfferOptions{})
 		assert.ErrorContains(t, err, "never go away")
 		offer, err := m.CreateOffer(ctx, sipua.OfferOptions{})

@@ -67,13 +67,27 @@ type codec struct {
 	fmtp    string
 }
 
-// codecs are those of our offers.
-var codecs = []codec{
-	{111, "opus/48000/2", "minptime=10;useinbandfec=1"},
-	{0, "PCMU/8000", ""},
-	{8, "PCMA/8000", ""},
-	{110, "telephone-event/48000", ""},
-	{126, "telephone-event/8000", ""},
+// name is the encoding name, in lower case.
+func (c codec) name() string {
+	name, _, _ := strings.Cut(c.rtpmap, "/")
+	return strings.ToLower(name)
+}
+
+// known are the codecs of our offers.
+var known = map[string][]codec{
+	"audio": {
+		{111, "opus/48000/2", "minptime=10;useinbandfec=1"},
+		{0, "PCMU/8000", ""},
+		{8, "PCMA/8000", ""},
+		{110, "telephone-event/48000", ""},
+		{126, "telephone-event/8000", ""},
+	},
+	"video": {
+		{96, "VP8/90000", ""},
+		{97, "rtx/90000", "apt=96"},
+		{102, "H264/90000", "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f"},
+		{103, "rtx/90000", "apt=102"},
+	},
 }
 
 // section is one m= section.
@@ -86,53 +100,21 @@ type section struct {
 	codecs   []codec
 }
 
-func offerSections(current session) []section {
-	audio := section{media: "audio", protos: "UDP/TLS/RTP/SAVPF", mid: "0", codecs: codecs}
-	if current.local == "" {
-		return []section{audio}
-	}
-	// Sections never go away and keep their place (RFC 3264 section 8).
-	sections := sectionsOf(current.local)
-	for i, s := range sections {
-		if s.media == "audio" && !s.rejected {
-			audio.mid = s.mid
-			sections[i] = audio
-			break
-		}
-	}
-	return sections
-}
-
-// answerSections takes the first usable audio section and rejects the others.
-func answerSections(offer remote) []section {
-	sections := slices.Clone(offer.sections)
-	for i, s := range sections {
-		sections[i].rejected = i != offer.audio
-		sections[i].codecs = common(s.codecs)
-	}
-	return sections
-}
-
-// common returns those of offered that we have too, with the offered payload
-// types and in the offered order.
-func common(offered []codec) []codec {
-	var both []codec
-	for _, c := range offered {
-		if slices.ContainsFunc(codecs, func(ours codec) bool { return strings.EqualFold(ours.rtpmap, c.rtpmap) }) {
-			both = append(both, c)
-		}
-	}
-	return both
+// directed is a section with a direction.
+type directed struct {
+	section
+	direction direction
 }
 
 // description is what we say about ourselves.
 type description struct {
 	identity
-	version   uint64
-	ice       credentials
-	direction direction
-	setup     string
-	sections  []section
+	version  uint64
+	ice      credentials
+	setup    string
+	bundle   bool // one transport for all sections, RFC 9143
+	plain    bool // without ICE and DTLS
+	sections []directed
 }
 
 // describe writes a session description as Chromium does.
@@ -150,12 +132,20 @@ func describe(d description) string {
 	line("o=- %d %d IN IP4 127.0.0.1", d.session, d.version)
 	line("s=-")
 	line("t=0 0")
-	line("a=group:BUNDLE%s", bundle)
-	line("a=extmap-allow-mixed")
-	line("a=msid-semantic: WMS")
-	for _, s := range d.sections {
+	if d.bundle {
+		line("a=group:BUNDLE%s", bundle)
+	}
+	if !d.plain {
+		line("a=extmap-allow-mixed")
+		line("a=msid-semantic: WMS")
+	}
+	for i, s := range d.sections {
 		if s.rejected {
-			line("m=%s 0 %s %s", s.media, s.protos, strings.Join(s.formats, " "))
+			formats := s.formats
+			if len(formats) == 0 {
+				formats = []string{"0"}
+			}
+			line("m=%s 0 %s %s", s.media, s.protos, strings.Join(formats, " "))
 			line("c=IN IP4 0.0.0.0")
 			line("a=inactive")
 			if s.mid != "" {
@@ -167,21 +157,29 @@ func describe(d description) string {
 		for _, c := range s.codecs {
 			payloads += fmt.Sprintf(" %d", c.payload)
 		}
-		line("m=%s 50000 %s%s", s.media, s.protos, payloads)
+		port := 50000
+		if d.plain {
+			port += 2 * i
+		}
+		line("m=%s %d %s%s", s.media, port, s.protos, payloads)
 		line("c=IN IP4 192.0.2.1") // TEST-NET-1, RFC 5737
-		line("a=rtcp:9 IN IP4 0.0.0.0")
-		line("a=candidate:1 1 udp 2122260223 192.0.2.1 50000 typ host generation 0")
-		line("a=ice-ufrag:%s", d.ice.ufrag)
-		line("a=ice-pwd:%s", d.ice.pwd)
-		line("a=ice-options:trickle")
-		line("a=fingerprint:sha-256 %s", d.fingerprint)
-		line("a=setup:%s", d.setup)
+		if !d.plain {
+			line("a=rtcp:9 IN IP4 0.0.0.0")
+			line("a=candidate:1 1 udp 2122260223 192.0.2.1 50000 typ host generation 0")
+			line("a=ice-ufrag:%s", d.ice.ufrag)
+			line("a=ice-pwd:%s", d.ice.pwd)
+			line("a=ice-options:trickle")
+			line("a=fingerprint:sha-256 %s", d.identity.fingerprint)
+			line("a=setup:%s", d.setup)
+		}
 		if s.mid != "" {
 			line("a=mid:%s", s.mid)
 		}
-		line("a=%s", d.direction)
-		line("a=msid:- %s", d.track)
-		line("a=rtcp-mux")
+		line("a=%s", s.direction)
+		if !d.plain {
+			line("a=msid:- %s", d.track)
+			line("a=rtcp-mux")
+		}
 		for _, c := range s.codecs {
 			line("a=rtpmap:%d %s", c.payload, c.rtpmap)
 			if c.fmtp != "" {
@@ -194,62 +192,90 @@ func describe(d description) string {
 
 // remote is what was understood of a remote description.
 type remote struct {
-	sections  []section
-	audio     int // index of the section that carries our audio, -1 when there is none
-	direction direction
-	ice       credentials
-	dtmf      bool
+	sections    []directed
+	audio       int // index of the section that carries our sound, -1 when there is none
+	bundle      bool
+	ice         credentials
+	fingerprint string
+	setup       string
 }
 
-func parseOffer(text string, current session) (remote, error) {
-	r, err := parseRemote(text, "offer")
+func parseOffer(text string, current session, plain bool) (remote, error) {
+	r, err := parseRemote(text, "offer", plain)
 	if err != nil {
 		return r, err
 	}
-	if current.local != "" {
-		if had := len(sectionsOf(current.local)); len(r.sections) < had {
-			return r, mediaError("InvalidAccessError", "the offer has %d m= sections and the session %d: they never go away (RFC 3264 section 8)", len(r.sections), had)
+	if had := len(current.streams); len(r.sections) < had {
+		return r, mediaError("InvalidAccessError", "the offer has %d m= sections and the session %d: they never go away (RFC 3264 section 8)", len(r.sections), had)
+	}
+	for i, had := range current.streams {
+		s := r.sections[i]
+		if had.rejected {
+			continue // another stream may take its place
+		}
+		if s.media != had.media {
+			return r, mediaError("InvalidAccessError", "m= section %d is %s in the offer and %s in the session: sections keep their place (RFC 3264 section 8)", i, s.media, had.media)
+		}
+		if s.mid != "" && had.mid != "" && s.mid != had.mid {
+			return r, mediaError("InvalidAccessError", "m= section %d has mid %q in the offer and %q in the session", i, s.mid, had.mid)
 		}
 	}
-	if r.audio < 0 || len(common(r.sections[r.audio].codecs)) == 0 {
+	if r.audio < 0 || len(common("audio", r.sections[r.audio].codecs)) == 0 {
 		return r, mediaError("InvalidAccessError", "the offer has no audio with a codec of ours")
+	}
+	if current.remote == "" || r.ice != current.remoteICE {
+		return r, nil // the first one, or ICE restarts and with it whatever belongs to the connection
+	}
+	if r.fingerprint != current.fingerprint {
+		return r, mediaError("InvalidAccessError", "the offer has another fingerprint, but the same ICE credentials (RFC 8842 section 5.5)")
+	}
+	if !plain && r.setup == current.role {
+		return r, mediaError("InvalidAccessError", "the offer turns the DTLS roles (RFC 8842 section 5.5)")
 	}
 	return r, nil
 }
 
-// parseAnswer parses an answer to the local offer of pending.
-func parseAnswer(text string, pending session) (remote, error) {
-	r, err := parseRemote(text, "answer")
+// parseAnswer parses an answer to an offer of ours. What was given to the other
+// side may have been less than that, when the application edits descriptions: an
+// answer is good when it takes any part of the offer.
+func parseAnswer(text string, offered []stream, plain bool) (remote, error) {
+	r, err := parseRemote(text, "answer", plain)
 	if err != nil {
 		return r, err
 	}
-	offered := sectionsOf(pending.local)
 	if len(r.sections) != len(offered) {
 		return r, mediaError("InvalidAccessError", "the answer has %d m= sections and the offer %d (RFC 3264 section 6)", len(r.sections), len(offered))
 	}
 	for i, s := range r.sections {
-		if s.media != offered[i].media {
-			return r, mediaError("InvalidAccessError", "m= section %d is %s in the answer and %s in the offer", i, s.media, offered[i].media)
+		o := offered[i]
+		if s.media != o.media {
+			return r, mediaError("InvalidAccessError", "m= section %d is %s in the answer and %s in the offer", i, s.media, o.media)
 		}
-		if s.mid != "" && s.mid != offered[i].mid {
-			return r, mediaError("InvalidAccessError", "m= section %d has mid %q in the answer and %q in the offer", i, s.mid, offered[i].mid)
+		if s.mid != "" && s.mid != o.mid {
+			return r, mediaError("InvalidAccessError", "m= section %d has mid %q in the answer and %q in the offer", i, s.mid, o.mid)
+		}
+		if s.rejected {
+			continue
+		}
+		if o.rejected {
+			return r, mediaError("InvalidAccessError", "m= section %d is accepted in the answer and rejected in the offer (RFC 3264 section 6)", i)
+		}
+		if len(common(s.media, s.codecs)) == 0 {
+			return r, mediaError("InvalidAccessError", "m= section %d of the answer has none of the offered codecs", i)
+		}
+		if extra := s.direction &^ o.local.reverse(); extra != 0 {
+			return r, mediaError("InvalidAccessError", "m= section %d of the answer is %s to an offer that is %s (RFC 3264 section 6.1)", i, s.direction, o.local)
 		}
 	}
 	if r.audio < 0 {
 		return r, mediaError("InvalidAccessError", "the answer rejects the audio")
-	}
-	if len(common(r.sections[r.audio].codecs)) == 0 {
-		return r, mediaError("InvalidAccessError", "the answer has none of the offered codecs")
-	}
-	if extra := r.direction &^ pending.localDir.reverse(); extra != 0 {
-		return r, mediaError("InvalidAccessError", "the answer is %s to an offer that is %s (RFC 3264 section 6.1)", r.direction, pending.localDir)
 	}
 	return r, nil
 }
 
 // parseRemote does what is common to offer and answer. What it refuses, a
 // browser refuses in setRemoteDescription.
-func parseRemote(text, kind string) (remote, error) {
+func parseRemote(text, kind string, plain bool) (remote, error) {
 	r := remote{audio: -1}
 	var d sdp.SessionDescription
 	if err := d.UnmarshalString(text); err != nil {
@@ -258,43 +284,64 @@ func parseRemote(text, kind string) (remote, error) {
 	if len(d.MediaDescriptions) == 0 {
 		return r, mediaError("InvalidAccessError", "the %s has no m= section", kind)
 	}
-	r.sections = parseSections(&d)
-	for i, s := range r.sections {
-		if s.media != "audio" || s.rejected || r.audio >= 0 {
+	var bundled []string
+	group, _ := d.Attribute("group")
+	if mids, ok := strings.CutPrefix(group, "BUNDLE"); ok {
+		r.bundle = true
+		bundled = strings.Fields(mids)
+	}
+	mids := map[string]bool{}
+	for i, s := range parseSections(&d) {
+		m := d.MediaDescriptions[i]
+		r.sections = append(r.sections, directed{s, directionOf(m.Attribute, directionOf(d.Attribute, sendrecv))})
+		if s.mid != "" && mids[s.mid] {
+			return r, mediaError("InvalidAccessError", "the %s has two sections with mid %q", kind, s.mid)
+		}
+		mids[s.mid] = true
+		if s.rejected || s.media != "video" && (s.media != "audio" || r.audio >= 0) {
 			continue
 		}
-		r.audio = i
-		m := d.MediaDescriptions[i]
-		attribute := func(key string) (string, bool) { // at media or at session level
-			if v, ok := m.Attribute(key); ok {
-				return v, true
+		first := r.fingerprint == "" && r.ice == (credentials{})
+		if s.media == "audio" {
+			r.audio = i
+		}
+		if plain {
+			if s.protos != protos(plain) {
+				return r, mediaError("InvalidAccessError", "the %s of the %s is %s, not RTP/AVP", s.media, kind, s.protos)
 			}
-			return d.Attribute(key)
+			continue
 		}
 		if !strings.HasSuffix(s.protos, "TLS/RTP/SAVPF") {
-			return r, mediaError("InvalidAccessError", "the audio of the %s is %s, not DTLS-SRTP", kind, s.protos)
+			return r, mediaError("InvalidAccessError", "the %s of the %s is %s, not DTLS-SRTP", s.media, kind, s.protos)
 		}
-		r.ice.ufrag, _ = attribute("ice-ufrag")
-		r.ice.pwd, _ = attribute("ice-pwd")
-		if len(r.ice.ufrag) < 4 || len(r.ice.pwd) < 22 { // RFC 8839 section 5.4
+		attribute := func(key string) string { // at media or at session level
+			if v, ok := m.Attribute(key); ok {
+				return v
+			}
+			v, _ := d.Attribute(key)
+			return v
+		}
+		if !first && slices.Contains(bundled, s.mid) {
+			continue // on the transport of the first one (RFC 9143 section 7.1.3)
+		}
+		ice := credentials{attribute("ice-ufrag"), attribute("ice-pwd")}
+		if len(ice.ufrag) < 4 || len(ice.pwd) < 22 { // RFC 8839 section 5.4
 			return r, mediaError("InvalidAccessError", "the %s lacks ice-ufrag and ice-pwd", kind)
 		}
-		if f, _ := attribute("fingerprint"); len(strings.Fields(f)) != 2 {
+		fingerprint, setup := attribute("fingerprint"), attribute("setup")
+		if len(strings.Fields(fingerprint)) != 2 {
 			return r, mediaError("InvalidAccessError", "the %s lacks a DTLS fingerprint", kind)
 		}
-		setup, _ := attribute("setup")
 		if kind == "offer" && setup != "actpass" && setup != "active" && setup != "passive" ||
 			kind == "answer" && setup != "active" && setup != "passive" { // RFC 8842 section 5
 			return r, mediaError("InvalidAccessError", "a=setup:%s does not belong in an %s", setup, kind)
 		}
-		if _, ok := attribute("rtcp-mux"); !ok { // RFC 8829 section 4.1.1, rtcpMuxPolicy "require"
+		_, mux := m.Attribute("rtcp-mux")
+		if _, ok := d.Attribute("rtcp-mux"); !ok && !mux { // RFC 8829 section 4.1.1, rtcpMuxPolicy "require"
 			return r, mediaError("InvalidAccessError", "the %s lacks rtcp-mux", kind)
 		}
-		r.direction = directionOf(m.Attribute, directionOf(d.Attribute, sendrecv))
-		for _, c := range s.codecs {
-			if strings.HasPrefix(strings.ToLower(c.rtpmap), "telephone-event/") {
-				r.dtmf = true
-			}
+		if first {
+			r.ice, r.fingerprint, r.setup = ice, fingerprint, setup
 		}
 	}
 	return r, nil
@@ -309,15 +356,6 @@ func directionOf(attribute func(string) (string, bool), otherwise direction) dir
 		}
 	}
 	return otherwise
-}
-
-// sectionsOf parses a description that is known to be good.
-func sectionsOf(text string) []section {
-	var d sdp.SessionDescription
-	if err := d.UnmarshalString(text); err != nil {
-		return nil
-	}
-	return parseSections(&d)
 }
 
 // static payload types of RFC 3551 need no rtpmap.

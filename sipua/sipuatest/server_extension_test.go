@@ -47,6 +47,7 @@ func TestServerExtension(t *testing.T) {
 		return "\n" + strings.ReplaceAll(sdp, "\r\n", "\n")
 	}
 	connect := func() (*sip.Request, *sip.Response, *mediaSession) {
+		media = NewMedia(MediaOptions{})
 		text := a.request("INVITE", "sip:echo@example.com", "sip:echo@example.com", offer(false))
 		a.expectResponse(100)
 		ringing := a.expectResponse(180)

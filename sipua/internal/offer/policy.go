@@ -257,7 +257,7 @@ func rewrite(text string, edits []edit) (string, error) {
 				continue
 			}
 		}
-		if stream >= 0 && e.drops(content) {
+		if e.drops(content) {
 			continue
 		}
 		out.WriteString(line)
@@ -272,8 +272,9 @@ func rewrite(text string, edits []edit) (string, error) {
 	return out.String(), nil
 }
 
-// errLines: the parser takes a lone carriage return as the end of some lines, and
-// two lines in one where a field ends. Nobody writes that in good faith.
+// errLines is for a text in which our lines are not the parser's fields: it takes a
+// lone carriage return for the end of some, and a second field after the last word
+// of others. Nobody writes that in good faith.
 var errLines = errors.New("the codec policy needs a session description with one field a line (RFC 8866 section 5)")
 
 func isBlank(r rune) bool { return r == ' ' || r == '\t' }

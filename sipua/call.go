@@ -30,16 +30,16 @@ type Call struct {
 	state        CallState
 	table        callTable
 	media        *mediaWorker
-	voice        *leg  // whose description the media has
-	settled      bool  // the media has it for good: it can offer and answer anew
+	voice        *leg   // whose description the media has
+	settled      bool   // the media has it for good: it can offer and answer anew
 	local        string // our description that was agreed last
-	link         *link // the flow that the INVITE went over
-	leg          *leg  // incoming: from the start; outgoing: with the answer
+	link         *link  // the flow that the INVITE went over
+	leg          *leg   // incoming: from the start; outgoing: with the answer
 	legs         []*leg // outgoing: all that the INVITE has made
 	outgoing     outgoing
 	invite       *transaction.Server // incoming: the INVITE
 	incoming     incoming
-	unacked      *unacked // a 2xx of ours that waits for its ACK
+	unacked      *unacked  // a 2xx of ours that waits for its ACK
 	changes      []*change // of the session that wait for their turn
 	localHold    bool
 	remoteHold   bool
@@ -48,6 +48,7 @@ type Call struct {
 	noVideo      bool
 	streams      []Stream
 	caller       Caller
+	conference   *Conference
 	byeDone      []func(error)
 	infoPackages []string // that the other side takes
 	timer        sessionTimer
@@ -184,7 +185,7 @@ const (
 	onSuccess                      // outgoing: 2xx
 	onFailure                      // outgoing: final failure, time-out; incoming: the INVITE cannot be answered any more
 	onFlowLost                     // outgoing: the flow is lost that the INVITE went over
-	onAgain                        // outgoing: the INVITE is to be sent anew: redirected, 422, or over another flow
+	onRetry                        // outgoing: the INVITE is to be sent anew: redirected, 422, or over another flow
 	onAccept                       // incoming: the application accepts
 	onAnswer                       // incoming: the media has made the answer
 	onNoPrack                      // incoming: nobody acknowledges a reliable provisional response
@@ -275,6 +276,7 @@ func (c *Call) finish(end CallEnded) {
 	c.outgoing.noAnswer.stop()
 	c.timer.stop()
 	c.survival.stop()
+	c.conference.left(c)
 	c.ua.removeCall(c)
 	changes := c.changes
 	c.changes = nil
@@ -440,7 +442,7 @@ func (c *Call) capabilities(msg sip.Message) {
 	ua.recvInfo(msg)
 }
 
-// stopwatch makes timers of the call that may be stopped at any time.
+// after starts a timer of the call in the place of the one before.
 func (c *Call) after(t **timer, d time.Duration, f func()) {
 	(*t).stop()
 	*t = c.ua.after(d, f)

@@ -172,8 +172,7 @@ func TestConnectionLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(w *world) {
 				call := c.before(w)
-				w.Drop(1006, "")
-				synctest.Wait()
+				w.down()
 				lost := last[sipua.Disconnected](w)
 				require.Equal(w, 1006, lost.Code)
 				typed(w, lost.Err, sipua.CodeConnectionLost, 0)

@@ -80,7 +80,7 @@ const maxCalls = 64
 
 // receiveInvite is section 13.3.1 for an INVITE outside a dialog.
 func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
-	sdp, problem := sessionOf(req)
+	sdp, problem := ua.sessionOf(req)
 	switch {
 	case problem != nil:
 		ua.refuse(tx, problem)
@@ -409,7 +409,7 @@ func (c *Call) incomingFailed(e *callEvent) {
 // refusal is why an INVITE or UPDATE is refused for what it describes.
 type refusal struct {
 	status  int
-	code    int    // of the Warning (section 20.43); 399 is one in words
+	code    int // of the Warning (section 20.43); 399 is one in words
 	warning string
 }
 
@@ -417,7 +417,7 @@ var errNoMedia = &refusal{sip.StatusNotAcceptableHere, 399, "this user agent tak
 
 // sessionOf returns the offer in an INVITE or UPDATE, "" when there is none, or why it
 // is refused.
-func sessionOf(req *sip.Request) (sdp string, problem *refusal) {
+func (ua *UserAgent) sessionOf(req *sip.Request) (sdp string, problem *refusal) {
 	part, err := message.Part(req, sdpType)
 	var p *message.ParseError
 	switch {
@@ -430,7 +430,7 @@ func sessionOf(req *sip.Request) (sdp string, problem *refusal) {
 	case offer.Valid(string(part)) != nil:
 		return "", &refusal{sip.StatusNotAcceptableHere, 399, "the session description cannot be used"} // section 13.3.1.3
 	}
-	if r := offer.WebRTC(string(part)); r != nil {
+	if r := offer.WebRTC(string(part)); r != nil && !ua.cfg.PlainMedia {
 		return "", &refusal{sip.StatusNotAcceptableHere, r.Code, r.Text}
 	}
 	return string(part), nil

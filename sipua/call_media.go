@@ -3,6 +3,7 @@ package sipua
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -23,8 +24,9 @@ type mediaWorker struct {
 	acts    *queue
 	tones   *queue // DTMF takes seconds and must not hold up offers and answers
 
-	media Media // acts only
-	err   error // why there is none
+	media Media                 // acts only
+	err   error                 // why there is none
+	made  atomic.Pointer[Media] // for others that mix its sound
 }
 
 func newMediaWorker(c *Call, options any) *mediaWorker {
@@ -45,6 +47,7 @@ func (w *mediaWorker) get() (Media, error) {
 			w.err = &Error{Code: CodeMediaFailed, Reason: "the MediaFactory returned nothing"}
 		}
 		if w.err == nil {
+			w.made.Store(&w.media)
 			w.watch()
 		}
 	}
@@ -60,7 +63,7 @@ func (w *mediaWorker) watch() {
 	}
 	if receiver, ok := w.media.(ToneReceiver); ok {
 		receiver.OnTone(func(tone string, d time.Duration) {
-			w.call.ua.owner.post(func() { w.call.toneReceived(w, tone, d, DTMFRTP) })
+			w.call.ua.owner.post(func() { w.call.toneReceived(w, tone, d) })
 		})
 	}
 }

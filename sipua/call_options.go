@@ -87,15 +87,6 @@ type Rejection struct {
 // Header is one SIP header of the application.
 type Header struct{ Name, Value string }
 
-// AutoAnswer are the ways in which a caller may have a call answered without a person,
-// as intercoms and call centres want it. Each is off unless it is set: what answers by
-// itself opens the microphone to whoever knows how to ask.
-type AutoAnswer struct {
-	AnswerMode bool // Answer-Mode: Auto (RFC 5373)
-	AlertInfo  bool // Alert-Info, as PBXs write it: "info=alert-autoanswer" and the like
-	CallInfo   bool // Call-Info with answer-after, in seconds
-}
-
 // SessionTimer says how a session that is dead without anybody knowing is noticed
 // (RFC 4028): one side refreshes it, and without a refresh it ends.
 type SessionTimer struct {

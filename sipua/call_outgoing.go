@@ -59,7 +59,7 @@ var outgoingTable = callTable{
 	{Calling, onSuccess, Established, (*Call).outgoingAnswered},
 	{Calling, onFailure, Ended, (*Call).outgoingFailed},
 	{Calling, onFlowLost, Calling, (*Call).inviteLost},
-	{Calling, onAgain, Calling, (*Call).inviteAgain},
+	{Calling, onRetry, Calling, (*Call).inviteAgain},
 	{Calling, onMediaFailed, Ended, (*Call).offerFailed},
 	{Calling, onHangup, Canceling, (*Call).sendCancel},
 
@@ -67,7 +67,7 @@ var outgoingTable = callTable{
 	{Ringing, onSuccess, Established, (*Call).outgoingAnswered},
 	{Ringing, onFailure, Ended, (*Call).outgoingFailed},
 	{Ringing, onFlowLost, Calling, (*Call).inviteLost},
-	{Ringing, onAgain, Calling, (*Call).inviteAgain},
+	{Ringing, onRetry, Calling, (*Call).inviteAgain},
 	{Ringing, onHangup, Canceling, (*Call).sendCancel},
 
 	{Canceling, onProvisional, Canceling, (*Call).cancelAfter},
@@ -242,7 +242,7 @@ func (c *Call) invited(res *sip.Response, err error) {
 		}
 	case res.StatusCode < 300:
 		c.handle(onSuccess, &callEvent{res: res})
-	case c.retarget(res) && c.handle(onAgain, &callEvent{}):
+	case c.retarget(res) && c.handle(onRetry, &callEvent{}):
 	default:
 		c.handle(onFailure, &callEvent{res: res, err: rejected(res)})
 	}
@@ -444,6 +444,7 @@ func (c *Call) ackInvite(l *leg, sdp string) {
 
 func (c *Call) announceAnswered() {
 	close(c.answered)
+	c.publish()
 	c.ua.emit(CallAnswered{Call: c})
 	c.tellStreams()
 }

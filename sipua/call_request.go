@@ -17,20 +17,11 @@ func (o *CallOptions) check() error {
 	if err := checkHeaders(o.Headers); err != nil {
 		return err
 	}
-	for name, v := range map[string]string{"PreferredIdentity": o.PreferredIdentity, "UserToUser": o.UserToUser} {
-		if err := message.CheckValue(v); err != nil {
-			return fmt.Errorf("%s %w", name, err)
-		}
+	if err := message.CheckValue(o.UserToUser); err != nil {
+		return fmt.Errorf("UserToUser %w", err)
 	}
-	for _, p := range o.Privacy {
-		if !isToken(p) {
-			return fmt.Errorf("the value %q of Privacy is no token", clean(p, 40))
-		}
-	}
-	if o.PreferredIdentity != "" {
-		if _, err := message.ParseURI(o.PreferredIdentity); err != nil {
-			return fmt.Errorf("PreferredIdentity %q is not a URI", clean(o.PreferredIdentity, 80))
-		}
+	if _, err := privacyHeaders(o.Anonymous, o.Privacy, o.PreferredIdentity); err != nil {
+		return err
 	}
 	switch o.AnswerMode {
 	case "", "Auto", "Manual":
@@ -48,7 +39,8 @@ func (o *CallOptions) apply(req *sip.Request) {
 	if o.Anonymous {
 		anonymize(req)
 	}
-	for _, h := range privacyHeaders(*o) {
+	privacy, _ := privacyHeaders(o.Anonymous, o.Privacy, o.PreferredIdentity) // checked
+	for _, h := range privacy {
 		req.AppendHeader(h)
 	}
 	if o.UserToUser != "" {
@@ -129,7 +121,7 @@ func (c *Call) redirected(res *sip.Response) bool {
 			continue // a loop, or more than is wanted
 		}
 		q, _ := message.Param(contact.Params, "q")
-		found = append(found, candidate{uri, thousandths(q)})
+		found = append(found, candidate{uri, thousandths(q, 1000)})
 	}
 	slices.SortStableFunc(found, func(a, b candidate) int { return b.q - a.q })
 	targets := make([]sip.Uri, len(found))
@@ -164,23 +156,6 @@ type CallRedirected struct {
 }
 
 func (CallRedirected) event() {}
-
-// thousandths reads a q value (section 20.10): 1000 when there is none.
-func thousandths(q string) int {
-	whole, part, _ := strings.Cut(q, ".")
-	switch {
-	case q == "", whole == "1":
-		return 1000
-	}
-	n := 0
-	for i := range 3 {
-		n *= 10
-		if i < len(part) && '0' <= part[i] && part[i] <= '9' {
-			n += int(part[i] - '0')
-		}
-	}
-	return n
-}
 
 // lostFlow tells whether a request failed because its flow was lost.
 func lostFlow(err error) bool { return asError("", CodeInternal, err).Code == CodeConnectionLost }

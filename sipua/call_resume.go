@@ -2,12 +2,10 @@ package sipua
 
 import (
 	"strings"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/sipwasm/sipwasm/sipua/internal/dialog"
-	"github.com/sipwasm/sipwasm/sipua/internal/message"
 )
 
 // CallSnapshot is what has to be known of an established call to go on with it in
@@ -49,7 +47,7 @@ func (c *Call) Snapshot() (CallSnapshot, bool) {
 const snapshotStep = 100
 
 func (c *Call) snapshot() *CallSnapshot {
-	if c.state != Established {
+	if c.state != Established || c.leg == nil {
 		return nil
 	}
 	r := c.leg.dialog.Record()
@@ -165,17 +163,3 @@ func (c *Call) resumeFailed(e *callEvent) {
 	why := Reason{Protocol: "SIP", Cause: sip.StatusTemporarilyUnavailable, Text: "the call could not be resumed after a reload"}
 	c.sendBye(c.leg.dialog, &why, c.hungUp)
 }
-
-// atNextFlow calls then with the next flow, within the time allowed.
-func (ua *UserAgent) atNextFlow(limit time.Duration, then func(*link, error)) {
-	w := &waiter{then: then}
-	ua.waiters = append(ua.waiters, w)
-	ua.owner.post(ua.links[0].flow.Want) // nobody may have wanted it before; not inside its own callback
-	w.limit = ua.after(limit, func() {
-		ua.dropWaiter(w)
-		ua.links[0].flow.Rest()
-		then(nil, &Error{Code: CodeConnectionLost, Reason: "the connection was lost and did not come back in time"})
-	})
-}
-
-var _ = message.Magic

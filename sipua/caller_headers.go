@@ -77,7 +77,7 @@ func (a address) param(name string) string {
 	return clean(v, maxWord)
 }
 
-func addressesOf(req *sip.Request, header string) []address {
+func addressesOf(req sip.Message, header string) []address {
 	var all []address
 	for _, value := range message.Values(req, header, maxList) {
 		if name, uri, params, ok := message.ParseNameAddr(value); ok {
@@ -88,7 +88,7 @@ func addressesOf(req *sip.Request, header string) []address {
 }
 
 // assertedOf: RFC 3325 section 9.1 allows SIP and tel URIs.
-func assertedOf(req *sip.Request) []Identity {
+func assertedOf(req sip.Message) []Identity {
 	var all []Identity
 	for _, a := range addressesOf(req, "P-Asserted-Identity") {
 		if a.uri.Scheme == "sip" || a.uri.Scheme == "sips" || a.uri.Scheme == "tel" {
@@ -99,7 +99,7 @@ func assertedOf(req *sip.Request) []Identity {
 }
 
 // remotePartiesOf: draft-ietf-sip-privacy-04 section 5.
-func remotePartiesOf(req *sip.Request) []RemoteParty {
+func remotePartiesOf(req sip.Message) []RemoteParty {
 	var all []RemoteParty
 	for _, a := range addressesOf(req, "Remote-Party-ID") {
 		all = append(all, RemoteParty{Identity: a.Identity, Party: a.param("party"), Screen: a.param("screen"), Privacy: a.param("privacy"), ID: a.param("id-type")})

@@ -365,12 +365,12 @@ func (c *Call) offerRefused(l *leg, ch *change, sdp string, res *sip.Response, e
 	})
 }
 
-// maxTries bounds how often a change is offered.
-const maxTries = 8
+// maxOffers bounds how often a change is offered.
+const maxOffers = 8
 
 // tryAgain tells whether a refusal may pass, and when to try again.
 func (c *Call) tryAgain(ch *change, res *sip.Response) (wait time.Duration, again bool) {
-	if res == nil || ch.tries >= maxTries {
+	if res == nil || ch.tries >= maxOffers {
 		return 0, false
 	}
 	switch res.StatusCode {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sipwasm/sipwasm/sipua/internal/flow"
 	"github.com/sipwasm/sipwasm/sipua/internal/message"
+	"github.com/sipwasm/sipwasm/sipua/internal/offer"
 )
 
 // Version of this module, also the default User-Agent and the number that the
@@ -73,6 +74,44 @@ type Config struct {
 	// Transport opens the connections. Default in native Go: WebSocket{}. There
 	// is no default under GOOS=js.
 	Transport Transport
+	// MaxCalls is how many calls there may be at once: further ones are answered 486
+	// Busy Here. Default, and most, 64.
+	MaxCalls int
+	// HoldOthers puts the other calls on hold when one is made, accepted or resumed,
+	// so that a person talks to one side at a time; those of one Conference belong
+	// together.
+	HoldOthers bool
+	// ManualRinging leaves it to the application to tell callers that it rings
+	// ([Call.Progress]). Default: they are sent 180 at once.
+	ManualRinging bool
+	// AutoAnswer are the ways in which callers may have their calls accepted without
+	// the application. Default: none.
+	AutoAnswer AutoAnswer
+	// NoAnswerTimeout is how long an outgoing call may ring. Default: as long as the
+	// other side and the servers let it.
+	NoAnswerTimeout time.Duration
+	// FollowRedirects is how many times an outgoing call goes on to where a 3xx
+	// points (RFC 3261 section 8.1.3.4). Default 0: the 3xx is its end.
+	FollowRedirects int
+	// Reliable says whether provisional responses go reliably. Default
+	// ReliableSupported.
+	Reliable Reliable
+	// SessionTimer says how a dead session is noticed.
+	SessionTimer SessionTimer
+	// Codecs says which codecs are used and preferred. Default: as the media has them.
+	Codecs Codecs
+	// Bandwidth bounds the streams. Default: no bounds.
+	Bandwidth Bandwidth
+	// SDP, when set, sees every session description between the media and the network
+	// and may change it. It runs beside the user agent's goroutine, for one description
+	// of a call at a time. An error refuses the offer or ends the call.
+	SDP func(Description) (string, error)
+
+	// PlainMedia lets offers through to Media that no browser could use, such as plain
+	// RTP without ICE and DTLS. Default: they are answered 488 at once, with a Warning,
+	// and nobody is rung.
+	PlainMedia bool
+
 	// Media makes the media of each call. Without it calls fail with
 	// CodeUnsupported; registration works.
 	Media MediaFactory
@@ -223,6 +262,9 @@ func (cfg *Config) check() (sip.Uri, error) {
 	if _, known := keepAliveMethods[cfg.KeepAlive.Method]; !known && cfg.KeepAlive.Method != "" {
 		return aor, badConfig("KeepAlive.Method %q is none of auto, crlf, options and off", clean(string(cfg.KeepAlive.Method), 40))
 	}
+	if err := cfg.checkCalls(); err != nil {
+		return aor, err
+	}
 	if err := cfg.checkContact(); err != nil {
 		return aor, err
 	}
@@ -262,6 +304,7 @@ func (cfg *Config) check() (sip.Uri, error) {
 	}{
 		{&cfg.ConnectTimeout, 10 * time.Second},
 		{&cfg.Reconnect.Base, time.Second}, {&cfg.Reconnect.Max, 30 * time.Second}, {&cfg.Reconnect.Return, 2 * time.Minute},
+		{&cfg.SessionTimer.Expires, 30 * time.Minute}, {&cfg.SessionTimer.MinSE, leastSE},
 		{&cfg.KeepAlive.Interval, 30 * time.Second}, {&cfg.KeepAlive.Timeout, 10 * time.Second},
 	} {
 		if *d.value == 0 {
@@ -276,6 +319,12 @@ func (cfg *Config) check() (sip.Uri, error) {
 	if cfg.Flows == 0 {
 		cfg.Flows = 1
 	}
+	if cfg.MaxCalls == 0 {
+		cfg.MaxCalls = maxCalls
+	}
+	if cfg.Reliable == "" {
+		cfg.Reliable = ReliableSupported
+	}
 	if cfg.Transport == nil {
 		cfg.Transport = defaultTransport
 	}
@@ -288,6 +337,30 @@ func (cfg *Config) check() (sip.Uri, error) {
 // never is what stands for longer times: the largest of them could not be reckoned
 // with.
 const never = 10 * 365 * 24 * time.Hour
+
+// checkCalls checks what is about calls.
+func (cfg *Config) checkCalls() error {
+	t := &cfg.SessionTimer
+	policy := offer.Policy{Order: cfg.Codecs.Order, Remove: cfg.Codecs.Remove, Audio: cfg.Bandwidth.Audio, Video: cfg.Bandwidth.Video}
+	switch {
+	case cfg.MaxCalls < 0 || cfg.MaxCalls > maxCalls:
+		return badConfig("MaxCalls is %d: 1 to %d are possible", cfg.MaxCalls, maxCalls)
+	case cfg.NoAnswerTimeout < 0 || cfg.FollowRedirects < 0:
+		return badConfig("NoAnswerTimeout or FollowRedirects is negative")
+	case cfg.Reliable.check() != nil:
+		return badConfig("%v", cfg.Reliable.check())
+	case t.Expires != 0 && t.Expires < leastSE || t.MinSE != 0 && t.MinSE < leastSE:
+		return badConfig("SessionTimer: 90 s is the least (RFC 4028 section 5)")
+	case t.Refresher != "" && t.Refresher != Local && t.Refresher != Remote:
+		return badConfig("SessionTimer.Refresher %q is neither local nor remote", clean(string(t.Refresher), 20))
+	case t.Method != "" && t.Method != "invite" && t.Method != "update":
+		return badConfig("SessionTimer.Method %q is neither invite nor update", clean(t.Method, 20))
+	case policy.Check() != nil:
+		return badConfig("Codecs: %v", policy.Check())
+	}
+	cfg.Codecs.Order, cfg.Codecs.Remove = slices.Clone(cfg.Codecs.Order), slices.Clone(cfg.Codecs.Remove)
+	return nil
+}
 
 // checkContact checks what goes into the Contact of REGISTER.
 func (cfg *Config) checkContact() error {

@@ -2,18 +2,52 @@ package sipua
 
 import (
 	"context"
+	"strconv"
 	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
 )
 
-// SendDTMF sends telephone events (RFC 4733): digits, *, #, A to D, and a comma
-// for a pause of two seconds. It returns when the last one has been sent.
-// CodeInvalidState before the call is answered, CodeUnsupported when the media
-// or the other side cannot.
+// DTMFMethod is how tones are sent.
+type DTMFMethod string
+
+// The methods.
+const (
+	DTMFRTP       DTMFMethod = "rtp"        // telephone events in the media (RFC 4733)
+	DTMFInfoRelay DTMFMethod = "info-relay" // INFO with application/dtmf-relay
+	DTMFInfo      DTMFMethod = "info"       // INFO with application/dtmf
+)
+
+// CallTone: the other side has sent a tone: 0-9, *, #, A-D, or "!" for a hook flash.
+// Browsers do not tell of tones in the media; those in INFO always come.
+type CallTone struct {
+	Call     *Call
+	Tone     string
+	Duration time.Duration // 0 when it was not told
+	Method   DTMFMethod
+}
+
+func (CallTone) event() {}
+
+// SendDTMF sends tones: digits, *, #, A to D, and a comma for a pause of two seconds. It
+// returns when the last one has been sent. CodeInvalidState before the call is answered,
+// CodeUnsupported when the media or the other side cannot, and for tones in INFO the
+// errors of [Call.Info].
 func (c *Call) SendDTMF(ctx context.Context, tones string, o DTMFOptions) error {
+	const op = "send DTMF"
 	if i := strings.IndexFunc(tones, func(r rune) bool { return !strings.ContainsRune("0123456789*#ABCDabcd,", r) }); i >= 0 || tones == "" {
-		return &Error{Op: "send DTMF", Code: CodeInvalidArgument, Reason: "tones are 0-9, *, #, A-D and the comma"}
+		return &Error{Op: op, Code: CodeInvalidArgument, Reason: "tones are 0-9, *, #, A-D and the comma"}
 	}
-	return c.ua.do(ctx, "send DTMF", func(done func(error)) {
+	tones = strings.ToUpper(tones)
+	switch o.Method {
+	case DTMFInfoRelay, DTMFInfo:
+		return c.ua.do(ctx, op, func(done func(error)) { c.sendTones(tones, o, done) })
+	case "", DTMFRTP:
+	default:
+		return &Error{Op: op, Code: CodeInvalidArgument, Reason: "the method is one of rtp, info-relay and info"}
+	}
+	return c.ua.do(ctx, op, func(done func(error)) {
 		if c.state != Established && c.state != Accepted {
 			done(c.stateError("the call is not answered"))
 			return
@@ -23,7 +57,89 @@ func (c *Call) SendDTMF(ctx context.Context, tones string, o DTMFOptions) error 
 			if !ok {
 				return &Error{Code: CodeUnsupported, Reason: "this media cannot send DTMF"}
 			}
-			return sender.SendDTMF(ctx, strings.ToUpper(tones), o)
+			return sender.SendDTMF(ctx, tones, o)
 		}, done)
 	})
+}
+
+// sendTones sends them in INFO, each once the one before has been taken and its time has
+// passed.
+func (c *Call) sendTones(tones string, o DTMFOptions, done func(error)) {
+	if tones == "" {
+		done(nil)
+		return
+	}
+	tone, rest := tones[:1], tones[1:]
+	next := func(d time.Duration) {
+		if rest == "" {
+			done(nil)
+			return
+		}
+		c.ua.after(d, func() { c.sendTones(rest, o, done) })
+	}
+	if tone == "," {
+		next(2 * time.Second)
+		return
+	}
+	duration, gap := o.Duration, o.Gap
+	if duration <= 0 {
+		duration = 100 * time.Millisecond
+	}
+	if gap <= 0 {
+		gap = 70 * time.Millisecond
+	}
+	contentType, body := "application/dtmf-relay", "Signal="+tone+"\r\nDuration="+strconv.FormatInt(duration.Milliseconds(), 10)+"\r\n"
+	if o.Method == DTMFInfo {
+		contentType, body = "application/dtmf", tone
+	}
+	c.request(sip.INFO, func(req *sip.Request) { setBody(req, contentType, []byte(body)) }, func(err error) {
+		if err != nil {
+			done(err)
+			return
+		}
+		next(duration + gap)
+	})
+}
+
+// toneIn reads the tone of an INFO, "" when it has none. Both types are of long before
+// info packages; line ends and spaces vary.
+func toneIn(contentType, body string) (tone string, d time.Duration, method DTMFMethod) {
+	kind, _, _ := strings.Cut(contentType, ";")
+	switch strings.ToLower(strings.TrimSpace(kind)) {
+	case "application/dtmf":
+		return toneOf(body), 0, DTMFInfo
+	case "application/dtmf-relay":
+		for line := range strings.FieldsFuncSeq(body, func(r rune) bool { return r == '\r' || r == '\n' }) {
+			name, value, _ := strings.Cut(line, "=")
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "signal":
+				tone = toneOf(value)
+			case "duration":
+				if n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 16); err == nil {
+					d = time.Duration(n) * time.Millisecond
+				}
+			}
+		}
+		return tone, d, DTMFInfoRelay
+	}
+	return "", 0, ""
+}
+
+// toneOf reads one tone, which some write as its event number (RFC 4733 section 3.2).
+func toneOf(s string) string {
+	s = strings.ToUpper(strings.TrimSpace(s))
+	if len(s) == 1 && strings.Contains("0123456789*#ABCD!", s) {
+		return s
+	}
+	if n, err := strconv.Atoi(s); err == nil && n >= 10 && n <= 16 {
+		return "*#ABCD!"[n-10 : n-9]
+	}
+	return ""
+}
+
+// toneReceived tells of a tone in the media.
+func (c *Call) toneReceived(w *mediaWorker, tone string, d time.Duration) {
+	if w == c.media && c.state != Ended {
+		c.ua.emit(CallTone{Call: c, Tone: clean(tone, 1), Duration: d, Method: DTMFRTP})
+	}
 }

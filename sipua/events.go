@@ -77,7 +77,13 @@ type Unregistered struct{ Err error }
 
 // IncomingCall: somebody calls. 180 Ringing has been sent; Accept or Reject
 // decides.
-type IncomingCall struct{ Call *Call }
+//
+// With Config.ManualRinging the 180 is the application's to send. AutoAnswer tells that
+// the call is being accepted without it, as Config.AutoAnswer allows.
+type IncomingCall struct {
+	Call       *Call
+	AutoAnswer bool
+}
 
 // ProtocolError: a message from the network that could not be used. It has been
 // answered where SIP has an answer for it; the user agent goes on. Err is an
@@ -92,9 +98,13 @@ type CallStateChanged struct {
 }
 
 // CallRinging: a provisional response came: 180 Ringing, 183 Session Progress,
-// 181, 182. EarlyMedia tells that it brought a session description.
+// 181, 182, and 199 when one of several places has stopped ringing (RFC 6228).
+// EarlyMedia tells that it brought a session description, Reliable that it was
+// acknowledged (RFC 3262). Fork tells the places apart: see [Call.Forks].
 type CallRinging struct {
 	Call       *Call
+	Fork       string
+	Reliable   bool
 	Status     int
 	Reason     string
 	EarlyMedia bool
@@ -124,7 +134,9 @@ type CallEnded struct {
 	By     Party
 	Status int    // of the final response, or of the Reason header in BYE or CANCEL; 0 when there is none
 	Reason string // its phrase
-	Err    error  // why, when the call did not end by an ordinary hang-up; an *Error
+	// Reasons are all that the other side gave (RFC 3326): of SIP, Q.850 and others.
+	Reasons []Reason
+	Err     error // why, when the call did not end by an ordinary hang-up; an *Error
 }
 
 // Party is who did something.

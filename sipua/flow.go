@@ -98,13 +98,13 @@ func (l *link) wanted() bool {
 	case l.binding.wanted:
 		return true
 	}
-	return l.number == 1 && (ua.connected || len(ua.calls) > 0 || len(ua.unsent) > 0 || ua.subscriptions.active())
+	return l.number == 1 && (ua.connected || len(ua.calls) > 0 || len(ua.waiters) > 0 || ua.subscriptions.active())
 }
 
 func (l *link) up(server string) {
 	l.ua.emit(Connected{Flow: l.number, Server: server})
 	l.binding.flowUp()
-	l.ua.resend(l)
+	l.ua.flowCame(l)
 	if !l.ua.links[0].binding.wanted {
 		l.ua.recovered()
 	}
@@ -137,6 +137,9 @@ func (l *link) lost(server string, err error) {
 func (l *link) end(err *Error) {
 	ua := l.ua
 	l.layer.FlowLost(err)
+	for _, c := range slices.Clone(ua.calls) {
+		c.flowLost(l)
+	}
 	l.binding.flowLost(err)
 	ua.recovering = true
 	if ua.bestLink(nil) == nil {
@@ -149,6 +152,9 @@ func (l *link) end(err *Error) {
 func (ua *UserAgent) recovered() {
 	if ua.recovering {
 		ua.recovering = false
+		for _, c := range slices.Clone(ua.calls) {
+			c.flowBack()
+		}
 		ua.subscriptions.recovered()
 	}
 }
@@ -331,6 +337,11 @@ func (ua *UserAgent) NetworkChanged(n Network) {
 				l.flow.Offline()
 			} else {
 				l.flow.Online()
+			}
+		}
+		for _, c := range ua.calls {
+			if n == NetworkOnline {
+				c.networkChanged()
 			}
 		}
 		ua.catchUp()

@@ -2,13 +2,10 @@ package sipua
 
 import (
 	"context"
-	"strconv"
-	"strings"
 
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/sipwasm/sipwasm/sipua/internal/dialog"
-	"github.com/sipwasm/sipwasm/sipua/internal/message"
 )
 
 // Hangup ends the call in the way its state asks for: CANCEL before an outgoing
@@ -104,4 +101,3 @@ func (c *Call) remoteBye(e *callEvent) {
 	c.finish(end)
 	c.hungUp(nil)
 }
-

@@ -102,7 +102,9 @@ func (c *Call) receiveInfo(req *sip.Request, tx *transaction.Server) {
 	case ua.crowded(tx):
 		return
 	}
-	if name != "" || len(req.Body()) > 0 { // else a keep-alive, as some send it
+	if tone, d, method := toneIn(contentTypeOf(req), string(req.Body())); name == "" && tone != "" {
+		ua.emit(CallTone{Call: c, Tone: tone, Duration: d, Method: method})
+	} else if name != "" || len(req.Body()) > 0 { // else a keep-alive, as some send it
 		ua.emit(CallInfo{Call: c, Package: name, ContentType: contentTypeOf(req), Body: req.Body()})
 	}
 	ua.respond(tx, sip.StatusOK, "OK")

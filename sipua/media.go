@@ -151,6 +151,7 @@ type DTMFSender interface {
 // DTMFOptions times telephone events. Zero values mean the defaults of W3C
 // WebRTC section 7.2.
 type DTMFOptions struct {
+	Method   DTMFMethod    // default DTMFRTP
 	Duration time.Duration // of each tone; default 100 ms, 40 ms to 6 s
 	Gap      time.Duration // between tones; default 70 ms, 30 ms to 6 s
 }

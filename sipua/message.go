@@ -174,8 +174,8 @@ func (c *Call) request(method sip.RequestMethod, apply func(*sip.Request), done 
 		done(c.stateError("the call is not answered"))
 		return
 	}
-	d := c.dialog
-	x := c.ua.requestOver(c.link, func() *sip.Request {
+	d := c.leg.dialog
+	c.requestIn(c.leg, func() *sip.Request {
 		if d.State == dialog.Terminated {
 			done(&Error{Code: CodeCanceled, Reason: "the call is over"})
 			return nil
@@ -184,7 +184,6 @@ func (c *Call) request(method sip.RequestMethod, apply func(*sip.Request), done 
 		apply(req)
 		return req
 	}, accepted(done))
-	x.next = inDialog(d)
 }
 
 // receiveMessage is RFC 3428 section 7, for a MESSAGE in a call or outside of

@@ -18,13 +18,13 @@ import (
 // progress is the callee's side of provisional responses. Those that are reliable go
 // one after the other, each until its PRACK (RFC 3262 section 3).
 type progress struct {
-	last      *provisional // sent last, which is sent again each minute
-	rseq      uint32
-	pending   *provisional   // waits for its PRACK
-	queue     []*provisional // reliable ones behind it
-	settled   []func()       // wait until no description does
-	again     *timer
-	deadline  *timer
+	last     *provisional // sent last, which is sent again each minute
+	rseq     uint32
+	pending  *provisional   // waits for its PRACK
+	queue    []*provisional // reliable ones behind it
+	settled  []func()       // wait until no description does
+	again    *timer
+	deadline *timer
 }
 
 // provisional is one provisional response.
@@ -233,7 +233,7 @@ func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 		return
 	}
-	sdp, problem := sessionOf(req)
+	sdp, problem := c.ua.sessionOf(req)
 	g.again.stop()
 	g.deadline.stop()
 	respond := func(answer string) {

@@ -65,6 +65,17 @@ func smallNumber(s string) int {
 	return int(n)
 }
 
+// sipReason is the first of protocol SIP: the status that the other side ended the call
+// with.
+func sipReason(reasons []Reason) (status int, text string) {
+	for _, r := range reasons {
+		if strings.EqualFold(r.Protocol, "SIP") {
+			return r.Cause, r.Text
+		}
+	}
+	return 0, ""
+}
+
 // check judges a reason of the application.
 func (r Reason) check() error {
 	err := message.CheckValue(r.Text)

@@ -16,7 +16,7 @@ import (
 
 // allow lists the methods that this user agent takes (RFC 3261 section 20.5).
 // SUBSCRIBE comes besides where the configuration names packages: see allowed.
-const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO"
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO, PRACK, UPDATE"
 
 // allowed is the Allow header of requests and responses.
 func (ua *UserAgent) allowed() sip.Header {
@@ -40,10 +40,7 @@ const (
 )
 
 // taken are the methods that are taken whatever the configuration says.
-var taken = []sip.RequestMethod{sip.INVITE, sip.BYE, sip.OPTIONS, sip.NOTIFY, sip.MESSAGE, sip.INFO}
-
-// extensions we support, for Require (section 8.2.2.3). None yet.
-var extensions []string
+var taken = []sip.RequestMethod{sip.INVITE, sip.BYE, sip.OPTIONS, sip.NOTIFY, sip.MESSAGE, sip.INFO, sip.PRACK, sip.UPDATE}
 
 // receive takes one message from the connection. It runs on the owner goroutine.
 func (l *link) receive(data []byte) {
@@ -126,7 +123,7 @@ func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
 		ua.respond(tx, sip.StatusLoopDetected, "Loop Detected") // section 8.2.2.2
 		return
 	}
-	if unsupported := unsupported(req); unsupported != "" {
+	if unsupported := ua.unsupported(req); unsupported != "" {
 		ua.respond(tx, sip.StatusBadExtension, "Bad Extension", sip.NewHeader("Unsupported", unsupported))
 		return
 	}
@@ -148,14 +145,15 @@ func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
 		ua.receiveSubscribe(req, tx)
 	case sip.MESSAGE:
 		ua.receiveMessage(req, tx, nil)
-	default: // BYE and INFO outside a dialog
+	default: // BYE, INFO, PRACK and UPDATE outside a dialog
 		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	}
 }
 
 // unsupported lists the option tags of Require that we do not know.
-func unsupported(req *sip.Request) string {
+func (ua *UserAgent) unsupported(req *sip.Request) string {
 	var tags []string
+	extensions := ua.supported()
 	for _, tag := range message.Tokens(req, "Require") {
 		if !slices.Contains(extensions, tag) {
 			tags = append(tags, tag)
@@ -167,14 +165,14 @@ func unsupported(req *sip.Request) string {
 // receiveOptions tells what we can do (section 11.2).
 func (ua *UserAgent) receiveOptions(tx *transaction.Server) {
 	status, reason := sip.StatusOK, "OK"
-	if message.ToTag(tx.Request) == "" && len(ua.calls) >= maxCalls {
+	if message.ToTag(tx.Request) == "" && len(ua.calls) >= ua.cfg.MaxCalls {
 		status, reason = sip.StatusBusyHere, "Busy Here" // as an INVITE would be answered
 	}
 	headers := []sip.Header{ua.allowed(),
 		sip.NewHeader("Accept", accept),
 		sip.NewHeader("Accept-Encoding", "identity"),
 		sip.NewHeader("Accept-Language", "en"), // of our reason phrases
-		sip.NewHeader("Supported", strings.Join(extensions, ", "))}
+		sip.NewHeader("Supported", strings.Join(ua.supported(), ", "))}
 	if len(ua.cfg.EventPackages) > 0 {
 		headers = append(headers, sip.NewHeader("Allow-Events", strings.Join(ua.cfg.EventPackages, ", ")))
 	}
@@ -212,7 +210,7 @@ func (ua *UserAgent) receiveCancel(req *sip.Request, tx *transaction.Server) {
 	for _, call := range ua.calls {
 		if call.invite == invite {
 			// Section 9.2: with the tag of the INVITE's own responses.
-			_ = tx.Respond(ua.response(req, sip.StatusOK, "OK", call.dialog.ID.LocalTag)) // the flow's end is told by lost
+			_ = tx.Respond(ua.response(req, sip.StatusOK, "OK", call.leg.dialog.ID.LocalTag)) // the flow's end is told by lost
 			call.canceled(req)
 			return
 		}
@@ -224,7 +222,7 @@ func (ua *UserAgent) receiveCancel(req *sip.Request, tx *transaction.Server) {
 
 func (ua *UserAgent) receiveAck(req *sip.Request) {
 	id := dialogOf(req)
-	if call := ua.dialogs[id]; call != nil && call.dialog != nil && call.dialog.ID == id {
+	if call := ua.dialogs[id]; call != nil && call.leg != nil && call.leg.dialog.ID == id {
 		call.acknowledged(req)
 	}
 	// Any other ACK belongs to a call that is over; nothing answers an ACK.

@@ -70,7 +70,7 @@ func (c *Call) busy(l *leg, tx *transaction.Server) bool {
 // reinvited is section 14.2: an INVITE inside our dialog.
 func (c *Call) reinvited(req *sip.Request, tx *transaction.Server) {
 	l := c.leg
-	sdp, problem := sessionOf(req)
+	sdp, problem := c.ua.sessionOf(req)
 	switch {
 	case c.busy(l, tx):
 		return
@@ -114,7 +114,7 @@ func (c *Call) reinvited(req *sip.Request, tx *transaction.Server) {
 // receiveUpdate is RFC 3311 section 5.2: a new offer, before the call is answered or
 // after, or none, which refreshes the target and the session.
 func (c *Call) receiveUpdate(l *leg, req *sip.Request, tx *transaction.Server) {
-	sdp, problem := sessionOf(req)
+	sdp, problem := c.ua.sessionOf(req)
 	switch {
 	case c.state == Ended || c.state == Canceling:
 		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")

@@ -32,8 +32,7 @@ type exchange struct {
 	// long for the next flow, is built anew and sent over it. It is for requests that
 	// do no harm when the other side has got them already.
 	retry   time.Duration
-	retries int    // so far
-	limit   *timer // of that wait
+	retries int // so far
 }
 
 const (
@@ -111,28 +110,35 @@ func (x *exchange) wait() {
 		x.begin(l, nil)
 		return
 	}
-	x.ua.unsent = append(x.ua.unsent, x)
-	x.ua.owner.post(x.ua.links[0].flow.Want) // nobody may have wanted it before; not inside its own callback
-	x.limit = x.ua.after(x.retry, func() {
-		x.ua.dropUnsent(x)
-		x.ua.links[0].flow.Rest()
-		x.handler(nil, &Error{Code: CodeConnectionLost, Reason: "the connection was lost and did not come back in time"})
+	x.ua.atNextFlow(x.retry, x.begin)
+}
+
+// waiter is what has to be sent over the next flow.
+type waiter struct {
+	then  func(*link, error)
+	limit *timer
+}
+
+// atNextFlow calls then with the next flow, or with an error when none comes within the
+// time allowed.
+func (ua *UserAgent) atNextFlow(limit time.Duration, then func(*link, error)) {
+	w := &waiter{then: then}
+	ua.waiters = append(ua.waiters, w)
+	ua.owner.post(ua.links[0].flow.Want) // nobody may have wanted it before; not inside its own callback
+	w.limit = ua.after(limit, func() {
+		ua.waiters = slices.DeleteFunc(ua.waiters, func(other *waiter) bool { return other == w })
+		ua.links[0].flow.Rest()
+		then(nil, &Error{Code: CodeConnectionLost, Reason: "the connection was lost and did not come back in time"})
 	})
 }
 
-// resend sends what waits for a flow.
-func (ua *UserAgent) resend(l *link) {
-	waiting := ua.unsent
-	ua.unsent = nil
-	for _, x := range waiting {
-		x.limit.stop()
-		x.begin(l, nil)
-	}
-}
-
-func (ua *UserAgent) dropUnsent(x *exchange) {
-	if i := slices.Index(ua.unsent, x); i >= 0 {
-		ua.unsent = slices.Delete(ua.unsent, i, i+1)
+// flowCame serves those who wait for a flow.
+func (ua *UserAgent) flowCame(l *link) {
+	waiting := ua.waiters
+	ua.waiters = nil
+	for _, w := range waiting {
+		w.limit.stop()
+		w.then(l, nil)
 	}
 }
 

@@ -192,4 +192,6 @@ func (c *Call) armRefresh(d time.Duration) {
 
 // queueRefresh shows that the session goes on: UPDATE, or a re-INVITE with the session
 // as it is.
-func (c *Call) queueRefresh(done func(error)) { c.change(&change{op: "refresh", bare: true, end: done}) }
+func (c *Call) queueRefresh(done func(error)) {
+	c.change(&change{op: "refresh", bare: true, end: done})
+}

@@ -154,7 +154,7 @@ func (c *Call) flowBack() {
 			l.layer.Request(c.cancelRequest(), func(*sip.Response, error) {}) // it rings for nobody
 		}
 		c.recovered(nil)
-		c.handle(onAgain, &callEvent{})
+		c.handle(onRetry, &callEvent{})
 	case c.invite != nil && c.state != Established:
 		c.invite.Move(l.layer)
 		if last := c.incoming.progress.last; last != nil && c.state != Accepted && c.state != Canceling {

@@ -39,7 +39,7 @@ type UserAgent struct {
 	connected     bool    // Connect was called: a connection is wanted
 	recovering    bool    // a flow was lost, and subscriptions may wait for one
 	recheckTimer  *timer
-	unsent        []*exchange // requests that wait for the next flow
+	waiters       []*waiter // of the next flow
 	outbox        outbox
 	registration  registration
 	calls         []*Call
@@ -222,10 +222,11 @@ func (ua *UserAgent) teardown() {
 		l.layer.FlowLost(err)
 		l.binding.end(err)
 	}
-	for _, x := range ua.unsent {
-		x.handler(nil, err)
+	waiters := ua.waiters
+	ua.waiters = nil
+	for _, w := range waiters {
+		w.then(nil, err)
 	}
-	ua.unsent = nil
 	for t := range ua.timers {
 		t.stop()
 	}

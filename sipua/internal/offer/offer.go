@@ -87,3 +87,33 @@ func Valid(text string) error {
 	}
 	return nil
 }
+
+// Reject makes the answer that refuses every stream of an offer (RFC 3264 section 6), for
+// where SIP wants an answer and there is none to give. It is "" when the offer cannot be
+// read.
+func Reject(description string) string {
+	var d sdp.SessionDescription
+	if d.UnmarshalString(description) != nil {
+		return ""
+	}
+	answer := sdp.SessionDescription{
+		Origin:           sdp.Origin{Username: "-", SessionID: 1, SessionVersion: 1, NetworkType: "IN", AddressType: "IP4", UnicastAddress: "0.0.0.0"},
+		SessionName:      "-",
+		TimeDescriptions: []sdp.TimeDescription{{}},
+	}
+	for _, m := range d.MediaDescriptions {
+		refused := &sdp.MediaDescription{MediaName: m.MediaName, ConnectionInformation: &sdp.ConnectionInformation{
+			NetworkType: "IN", AddressType: "IP4", Address: &sdp.Address{Address: "0.0.0.0"},
+		}}
+		refused.MediaName.Port = sdp.RangedPort{}
+		if mid, ok := m.Attribute("mid"); ok {
+			refused.Attributes = append(refused.Attributes, sdp.Attribute{Key: "mid", Value: mid})
+		}
+		answer.MediaDescriptions = append(answer.MediaDescriptions, refused)
+	}
+	text, err := answer.Marshal()
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}

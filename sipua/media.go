@@ -103,7 +103,7 @@ const (
 	ConnectionConnected    ConnectionState = "connected"    // media can flow
 	ConnectionDisconnected ConnectionState = "disconnected" // nothing comes back; it may recover by itself
 	ConnectionFailed       ConnectionState = "failed"       // an ICE restart alone can help
-	ConnectionClosed       ConnectionState = "closed"       // after Close
+	ConnectionClosed       ConnectionState = "closed"       // after Close; browsers do not report it
 )
 
 // ConnectionWatcher is a Media that knows the state of its connection. Without

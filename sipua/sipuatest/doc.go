@@ -1,5 +1,5 @@
 // Package sipuatest is for testing programs that use package sipua, without a
-// network, a browser or a microphone. There are four tools; take as few of them
+// network, a browser or a microphone. There are five tools; take as few of them
 // as the test needs.
 //
 // [NewPipe] is an in-memory [sipua.Transport] at whose other end the test is the
@@ -35,9 +35,10 @@
 // net/http/httptest. [Options] says what it does: digest and bearer tokens, flows
 // and GRUUs (RFC 5626, RFC 5627), Path and Service-Route, and the event packages
 // that it notifies by itself. [Server.Next] and [Server.Intercept] are for delays,
-// losses and error responses, [Server.DropConnections], [Server.HalfOpen] and
-// [Server.Restart] for what happens to networks. [Server.Transport] reaches it
-// without one, inside a synctest bubble too:
+// losses and error responses, [Server.InterceptResponses] for what clients answer,
+// [Server.DropConnections], [Server.HalfOpen] and [Server.Restart] for what happens
+// to networks. [Server.Transport] reaches it without one, inside a synctest bubble
+// too:
 //
 //	server := sipuatest.NewServer(sipuatest.Options{InMemory: true, Accounts: map[string]string{"1001": "secret"}})
 //	defer server.Close()
@@ -46,10 +47,21 @@
 //		Servers: []sipua.Server{{URL: server.URL}}, Transport: server.Transport(),
 //	})
 //
-// The server is not there under GOOS=js, where nothing can listen.
+// [Phone] is a scripted telephone on such a server, for tests of calls: it rings,
+// answers, offers, refers and hangs up as the test says.
+//
+//	bob := sipuatest.NewPhone(t, server, "1002")
+//	bob.Register()
+//	call, err := ua.Call("1002", sipua.CallOptions{})
+//	in := bob.ExpectCall()
+//	in.Progress(180, sipuatest.PhoneProgress{})
+//	in.Answer()
+//
+// The server and its phones are not there under GOOS=js, where nothing can listen.
 //
 // [Factory] and [Media] are fake media: no sound, but the signalling states,
-// session descriptions and refusals of a browser's RTCPeerConnection.
+// session descriptions and refusals of a browser's RTCPeerConnection, with video,
+// lost connections, received tones and mixed sound as the test wants them.
 //
 // [Ladder] is what a pipe, or a transport wrapped by [Record], has exchanged: as
 // a short diagram for failures, and as normalised text for golden files.

@@ -47,6 +47,8 @@ type Server struct {
 	up         bool
 	listener   net.Listener // given with the options at first, then the one in use
 	flows      map[*flow]bool
+	opened     int                   // flows so far
+	grace      map[*flow]*time.Timer // of broken ones whose client may come back
 	tokens     map[string]*flow      // by the flow's token
 	contacts   map[string]*flow      // where a contact address lives, by contactKey
 	bindings   map[string][]*binding // by user
@@ -60,6 +62,7 @@ type Server struct {
 	next       map[string][]Action // by method
 	memory     int                 // connections over Transport so far
 	intercept  func(*sip.Request) Action
+	responses  func(*sip.Response) Action
 	changed    chan struct{} // closed and replaced when flows or bindings change
 }
 
@@ -82,6 +85,7 @@ func NewUnstartedServer(o Options) *Server {
 		listener:   o.Listener,
 		up:         true,
 		flows:      map[*flow]bool{},
+		grace:      map[*flow]*time.Timer{},
 		tokens:     map[string]*flow{},
 		contacts:   map[string]*flow{},
 		bindings:   map[string][]*binding{},
@@ -164,6 +168,12 @@ func (s *Server) stop(code int) {
 	if server != nil {
 		_ = server.Close() // connections without a request
 	}
+	s.mu.Lock()
+	for _, timer := range s.grace {
+		timer.Stop()
+	}
+	clear(s.grace)
+	s.mu.Unlock()
 	s.endCalls(nil)
 	s.terminateTransactions(nil)
 	s.nonces.reset()

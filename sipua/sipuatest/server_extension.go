@@ -291,7 +291,7 @@ func (c *extensionCall) hangup() {
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: sip.BYE})
 	req.AppendHeader(&hops)
 	req.SetBody(nil)
-	tx, err := s.request(c.flow, req)
+	tx, err := s.request(s.now(c.flow), req)
 	if err != nil {
 		return // the caller is gone
 	}
@@ -336,7 +336,7 @@ func (s *Server) endCalls(f *flow) {
 	var list []*extensionCall
 	s.mu.Lock()
 	for _, c := range s.calls {
-		if f == nil || c.flow == f {
+		if f == nil || s.ends(c.flow, f) {
 			list = append(list, c)
 		}
 	}

@@ -15,23 +15,26 @@ import (
 // a user agent that sends too much meets its own limit first.
 const maxMessage = 4 << 20
 
-// maxContacts bounds the contact addresses that a flow can make known.
-const maxContacts = 1000
+// maxNames bounds the addresses that a flow can make known.
+const maxNames = 1000
 
 // flow is one connection. Requests reach a client over the flow that its contact
 // came from and over no other, because nobody can dial a browser (RFC 7118
 // section 4, RFC 5626). A flow is the sip.Connection of sipgo's transaction
 // machines.
 type flow struct {
-	server   *Server
-	addr     string // source address of the client, "ip:port"
-	token    string // names the flow in Path and Record-Route, RFC 5626 section 5.2
-	wire     wire
-	out      *queue[frame]
-	silent   atomic.Bool   // half-open
-	broken   chan struct{} // closed when nothing can be written any more
-	ended    chan struct{} // closed when nothing of the flow is left
-	contacts int           // addresses learned from it; guarded by the server
+	server *Server
+	addr   string // source address of the client, "ip:port"
+	token  string // names the flow in Path and Record-Route, RFC 5626 section 5.2
+	wire   wire
+	out    *queue[frame]
+	silent atomic.Bool   // half-open
+	broken chan struct{} // closed when nothing can be written any more
+	ended  chan struct{} // closed when nothing of the flow is left
+
+	// Guarded by the server:
+	number int             // counts up with each flow
+	names  map[string]bool // contact addresses, hosts and instances of the client
 }
 
 // wire is what carries the messages of a flow. One goroutine reads, another one
@@ -58,6 +61,7 @@ func (s *Server) newFlow(addr string) *flow {
 	return &flow{
 		server: s, addr: addr, token: rand.Text(),
 		out: newQueue[frame](), broken: make(chan struct{}), ended: make(chan struct{}),
+		names: map[string]bool{},
 	}
 }
 
@@ -69,6 +73,8 @@ func (s *Server) addFlow(f *flow) bool {
 	}
 	s.running.Add(1)
 	s.flows[f] = true
+	s.opened++
+	f.number = s.opened
 	s.tokens[f.token] = f
 	s.notify()
 	return true
@@ -94,8 +100,7 @@ func (s *Server) removeFlow(f *flow) {
 
 	f.out.close()
 	<-f.broken
-	s.terminateTransactions(f)
-	s.endCalls(f)
+	s.bury(f)
 	close(f.ended)
 }
 

@@ -11,33 +11,80 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// Action is what happens to a request that [Server.Intercept] looked at. The
-// zero Action lets it pass.
+// Action is what happens to a message that [Server.Intercept] or
+// [Server.InterceptResponses] looked at. The zero Action lets it pass.
 type Action struct {
-	// Delay holds the request, and everything behind it on the same connection,
+	// Delay holds the message, and everything behind it on the same connection,
 	// as a slow network does. It comes before the rest.
 	Delay time.Duration
-	// Drop loses the request.
+	// Drop loses the message.
 	Drop bool
-	// Close ends the connection that the request came on with this code, 1006
-	// for a break without a close frame. The request is lost.
+	// Close ends the connection that the message came on with this code, 1006
+	// for a break without a close frame. The message is lost.
 	Close int
-	// HalfOpen makes the connection that the request came on half-open, see
-	// [Server.HalfOpen]. The request is lost.
+	// HalfOpen makes the connection that the message came on half-open, see
+	// [Server.HalfOpen]. The message is lost.
 	HalfOpen bool
-	// Status, when set, answers the request with this response.
+	// Rewrite, when set, changes the message before the server looks at it.
+	Rewrite func(m sip.Message)
+	// Status, when set, answers the request with this response. It says nothing
+	// for a response.
 	Status  int
 	Reason  string
 	Headers []sip.Header
 }
 
 // Intercept sets a function that sees every request first, ACK and CANCEL
-// included, and decides about it. It must not change the request. Nil takes it
-// away.
+// included, and decides about it. It must not change the request but with
+// Action.Rewrite. Nil takes it away.
 func (s *Server) Intercept(f func(req *sip.Request) Action) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.intercept = f
+}
+
+// InterceptResponses sets a function that sees every response of a client first,
+// retransmissions included, and decides about it. It must not change the response
+// but with Action.Rewrite. Nil takes it away.
+//
+//	server.InterceptResponses(func(res *sip.Response) sipuatest.Action {
+//		if res.StatusCode == 200 && res.CSeq().MethodName == sip.INVITE {
+//			return sipuatest.Action{Delay: time.Second}
+//		}
+//		return sipuatest.Action{}
+//	})
+func (s *Server) InterceptResponses(f func(res *sip.Response) Action) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.responses = f
+}
+
+// passes does to a message that came on f what the action wants, and reports
+// whether it goes on.
+func (a Action) passes(f *flow, m sip.Message) bool {
+	if a.Delay > 0 {
+		timer := time.NewTimer(a.Delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-f.broken:
+			return false
+		}
+	}
+	switch {
+	case a.Close != 0:
+		f.out.push(frame{close: a.Close, reason: a.Reason})
+		return false
+	case a.HalfOpen:
+		f.halfOpen()
+		return false
+	case a.Drop:
+		return false
+	}
+	if a.Rewrite != nil {
+		a.Rewrite(m)
+	}
+	return true
 }
 
 // Next says what happens to the next requests of a method, one action each;

@@ -89,6 +89,17 @@ type Options struct {
 	// each Record-Route, so that requests inside a dialog keep to the flow that it
 	// began on and get 430 when that is gone.
 	EdgeProxy bool
+	// NoRecordRoute keeps the server out of the route set of dialogs. Requests
+	// inside them come to it nevertheless, where user agents have one connection.
+	NoRecordRoute bool
+	// Reconnect is how long the server waits for a client whose connection broke,
+	// as a proxy does that does not look at its connections: what it was asked, it
+	// may answer over another connection, and what was answered to it goes there.
+	// The new connection is known by the instance or Contact that it registers, and
+	// by the host that the client gives itself. What is sent in between is lost.
+	// Default 0: a request to a client that is gone fails at once (RFC 5626 section
+	// 5.3.1), and an INVITE from one is canceled.
+	Reconnect time.Duration
 	// NoGRUU leaves out the GRUUs that a REGISTER with "Supported: gruu" otherwise
 	// gets (RFC 5627).
 	NoGRUU bool

@@ -344,14 +344,14 @@ func TestOutboundIgnoredForks(t *testing.T) {
 func TestServerContactsAreBounded(t *testing.T) {
 	s := newServer(t, Options{Accounts: open})
 	a := newPhone(t, s, "1001")
-	for i := range maxContacts + 10 {
+	for i := range maxNames {
 		a.host = fmt.Sprintf("h%d.invalid", i)
 		a.nothingMore()
 	}
 	s.mu.Lock()
 	known := len(s.contacts)
 	s.mu.Unlock()
-	assert.Equal(t, maxContacts, known)
+	assert.Equal(t, maxNames/2, known, "each with its host")
 	b := newPhone(t, s, "1001")
 	for i := range maxBindings {
 		b.host = fmt.Sprintf("b%d.invalid", i)

@@ -35,10 +35,11 @@ type branch struct {
 	*proxied
 	rest        []target // flows that have not been tried
 	req         *sip.Request
-	flow        *flow
 	tx          *clientTransaction
-	provisional bool // an answer came: CANCEL may be sent (section 9.1)
-	unwanted    bool // CANCEL has been sent, or will be with the first answer
+	provisional bool        // an answer came: CANCEL may be sent (section 9.1)
+	unwanted    bool        // CANCEL has been sent, or will be with the first answer
+	late        bool        // because nobody answered in time
+	canceled    *time.Timer // since CANCEL
 	final       *sip.Response
 }
 
@@ -74,8 +75,8 @@ func (b *branch) start() bool {
 	for len(b.rest) > 0 {
 		t := b.rest[0]
 		b.rest = b.rest[1:]
-		b.req, b.flow, b.provisional = b.server.forwarded(b.proxied.tx.flow, b.proxied.req, t), t.flow, false
-		tx, err := b.server.request(b.flow, b.req)
+		b.req, b.provisional = b.server.forwarded(b.proxied.tx.way.now(), b.proxied.req, t), false
+		tx, err := b.server.request(t.flow, b.req)
 		if err != nil {
 			continue
 		}
@@ -130,7 +131,8 @@ func (s *Server) forwarded(from *flow, req *sip.Request, t target) *sip.Request 
 	// Only where a dialog may begin: the route set of one that exists is fixed. A
 	// NOTIFY begins one though it has a tag (RFC 6665 section 4.3).
 	begins := slices.Contains([]sip.RequestMethod{sip.INVITE, sip.SUBSCRIBE, sip.REFER}, req.Method)
-	if req.Method == sip.NOTIFY || begins && !req.To().Params.Has("tag") {
+	begins = req.Method == sip.NOTIFY || begins && !req.To().Params.Has("tag")
+	if begins && !s.options.Load().NoRecordRoute {
 		routes := s.recordRoutes(from, t.flow)
 		for _, uri := range slices.Backward(routes) {
 			out.PrependHeader(&sip.RecordRouteHeader{Address: uri})
@@ -211,6 +213,7 @@ func (b *branch) run() {
 			}
 			b.proxied.mu.Lock()
 			waited := b.unwanted || !b.provisional
+			b.late = b.late || !b.unwanted
 			b.cancel()
 			b.proxied.mu.Unlock()
 			if waited { // silent in spite of CANCEL, or from the beginning (section 16.8)
@@ -222,14 +225,19 @@ func (b *branch) run() {
 	}
 }
 
-// lost is the response of a branch that will have none: the flow broke (RFC 5626
-// section 5.3.1), or nobody answered (RFC 3261 section 16.8).
+// lost is the response of a branch that will have none: it was canceled (RFC 3261
+// section 9.1), the flow broke (RFC 5626 section 5.3.1), or nobody answered (RFC
+// 3261 section 16.8).
 func (b *branch) lost() *sip.Response {
-	status, reason := 430, "Flow Failed"
-	select {
-	case <-b.flow.broken:
-	default:
-		status, reason = 408, "Request Timeout"
+	b.proxied.mu.Lock()
+	canceled := b.unwanted && !b.late
+	b.proxied.mu.Unlock()
+	status, reason := 408, "Request Timeout"
+	switch {
+	case canceled:
+		status, reason = 487, "Request Terminated"
+	case b.tx == nil || b.tx.way.now().gone():
+		status, reason = 430, "Flow Failed"
 	}
 	res := sip.NewResponseFromRequest(b.proxied.req, status, reason, nil)
 	// Its top Via goes on the way, as that of a response from the network does.
@@ -258,6 +266,9 @@ func (b *branch) respond(res *sip.Response) {
 		return
 	}
 	b.final = res
+	if b.canceled != nil {
+		b.canceled.Stop()
+	}
 	p.open--
 	switch {
 	case res.IsSuccess():
@@ -335,7 +346,9 @@ func (b *branch) sendCancel() {
 	hops := sip.MaxForwardsHeader(70)
 	req.AppendHeader(&hops)
 	req.SetBody(nil)
-	tx, err := b.server.request(b.flow, req)
+	// What has no final response by then will have none (section 9.1).
+	b.canceled = time.AfterFunc(64*sip.T1, b.tx.Terminate)
+	tx, err := b.server.request(b.tx.way.now(), req)
 	if err != nil {
 		return // the flow is gone, and with it the branch
 	}
@@ -358,8 +371,10 @@ func best(finals []*sip.Response) *sip.Response {
 			return 0
 		case slices.Contains([]int{401, 407, 415, 420, 484}, res.StatusCode): // the caller can do something about them
 			return class*10 - 1
-		case res.StatusCode == 408 || res.StatusCode == 430: // says less than any other answer
+		case res.StatusCode == 487: // canceled by us: it must not hide what another one says
 			return class*10 + 1
+		case res.StatusCode == 408 || res.StatusCode == 430: // says less than any other answer
+			return class*10 + 2
 		default:
 			return class * 10
 		}

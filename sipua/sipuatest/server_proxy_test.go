@@ -145,7 +145,7 @@ func TestServerForkAnsweredTwice(t *testing.T) {
 
 func TestServerForkBestResponse(t *testing.T) {
 	for _, c := range []struct{ first, second, want int }{
-		{486, 480, 486}, {404, 302, 302}, {503, 486, 486}, {503, 503, 500}, {500, 407, 407}, {408, 486, 486}, {404, 484, 484},
+		{486, 480, 486}, {404, 302, 302}, {503, 486, 486}, {503, 503, 500}, {500, 407, 407}, {408, 486, 486}, {404, 484, 484}, {487, 486, 486}, {408, 487, 487},
 	} {
 		a, b, d, toB, toC := fork(t, newServer(t, Options{Accounts: open}))
 		b.respond(toB, c.first, "First", "b", `Proxy-Authenticate: Digest realm="b"`)

@@ -147,6 +147,9 @@ func (s *Server) bind(o *Options, f *flow, req *sip.Request, user string) (statu
 			outbound = true
 		}
 		asked[b.uri.String()] = true
+		if b.instance != "" {
+			f.known(user + " " + b.instance)
+		}
 		i := slices.IndexFunc(list, b.replaces)
 		if i >= 0 && list[i].callID == b.callID && list[i].cseq >= b.cseq { // item 7
 			return 500, "CSeq Out Of Order", nil

@@ -124,9 +124,8 @@ func (s *Server) learn(f *flow, m sip.Message) {
 		}
 		s.mu.Lock()
 		key := contactKey(&contact.Address)
-		if s.flows[f] && s.contacts[key] != f && f.contacts < maxContacts {
+		if s.flows[f] && f.known(key) {
 			s.contacts[key] = f
-			f.contacts++
 		}
 		s.mu.Unlock()
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -15,7 +14,7 @@ import (
 // what belongs to it here.
 type serverTransaction struct {
 	*sip.ServerTx
-	flow     *flow
+	way      *way
 	cancel   func() // what CANCEL does; nil for what cannot be canceled
 	accepted bool   // a 2xx has been sent
 }
@@ -23,7 +22,7 @@ type serverTransaction struct {
 // clientTransaction is one of sipgo's machines (RFC 3261 section 17.1).
 type clientTransaction struct {
 	*sip.ClientTx
-	flow *flow
+	way *way
 }
 
 var silent = slog.New(slog.DiscardHandler)
@@ -61,26 +60,10 @@ func (s *Server) receiveRequest(f *flow, req *sip.Request) {
 	if req.Via() == nil {
 		return // nowhere to send an answer to
 	}
-	if action.Delay > 0 {
-		timer := time.NewTimer(action.Delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-f.broken:
-			return
-		}
-	}
-	if action.Close != 0 {
-		f.out.push(frame{close: action.Close, reason: action.Reason})
+	if !action.passes(f, req) {
 		return
 	}
-	if action.HalfOpen {
-		f.halfOpen()
-		return
-	}
-	if action.Drop {
-		return
-	}
+	s.name(f, req.Via().Host)
 	if req.From() == nil || req.To() == nil || req.CallID() == nil || req.CSeq() == nil ||
 		req.CSeq().MethodName != req.Method { // RFC 3261 section 8.1.1, 16.3
 		if !req.IsAck() {
@@ -110,7 +93,8 @@ func (s *Server) receiveRequest(f *flow, req *sip.Request) {
 		return
 	}
 
-	tx = &serverTransaction{ServerTx: sip.NewServerTx(key, req, f, silent), flow: f}
+	way := &way{server: s, flow: f}
+	tx = &serverTransaction{ServerTx: sip.NewServerTx(key, req, way, silent), way: way}
 	if err := tx.Init(); err != nil {
 		return // never happens: Init starts a timer
 	}
@@ -146,7 +130,19 @@ func received(via *sip.ViaHeader, addr string) {
 	}
 }
 
+// receiveResponse matches a response by its top Via alone (RFC 3261 section
+// 17.1.3). It may come over another connection than its request went over: its
+// client has come back meanwhile.
 func (s *Server) receiveResponse(f *flow, res *sip.Response) {
+	s.mu.Lock()
+	intercept := s.responses
+	s.mu.Unlock()
+	if intercept != nil {
+		action := intercept(res)
+		if !action.passes(f, res) {
+			return
+		}
+	}
 	key, err := sip.ClientTxKeyMake(res)
 	if err != nil {
 		return
@@ -154,7 +150,7 @@ func (s *Server) receiveResponse(f *flow, res *sip.Response) {
 	s.mu.Lock()
 	tx := s.clientTx[key]
 	s.mu.Unlock()
-	if tx == nil || tx.flow != f {
+	if tx == nil {
 		return // a stray: not to be forwarded (RFC 6026 section 7.2)
 	}
 	s.learn(f, res)
@@ -168,8 +164,12 @@ func (s *Server) request(f *flow, req *sip.Request) (*clientTransaction, error) 
 	if err != nil {
 		return nil, err
 	}
+	if f.gone() {
+		return nil, net.ErrClosed
+	}
 	req.SetTransport("WS") // a reliable one: no retransmissions
-	tx := &clientTransaction{ClientTx: sip.NewClientTx(key, req, f, silent), flow: f}
+	way := &way{server: s, flow: f}
+	tx := &clientTransaction{ClientTx: sip.NewClientTx(key, req, way, silent), way: way}
 	s.mu.Lock()
 	s.clientTx[key] = tx
 	s.mu.Unlock()
@@ -215,7 +215,7 @@ func (s *Server) terminateTransactions(f *flow) {
 	var clients []*clientTransaction
 	s.mu.Lock()
 	for _, tx := range s.serverTx {
-		if f == nil || tx.flow == f {
+		if f == nil || s.ends(tx.way.flow, f) {
 			servers = append(servers, tx)
 			if tx.cancel != nil {
 				cancels = append(cancels, tx.cancel)
@@ -223,7 +223,7 @@ func (s *Server) terminateTransactions(f *flow) {
 		}
 	}
 	for _, tx := range s.clientTx {
-		if f == nil || tx.flow == f {
+		if f == nil || s.ends(tx.way.flow, f) {
 			clients = append(clients, tx)
 		}
 	}

@@ -14,12 +14,14 @@ import (
 // and because each page has objects of its own.
 type page struct {
 	js.Value
-	t *testing.T
+	t    *testing.T
+	desk *desk
 }
 
 func newPage(t *testing.T) page {
 	t.Helper()
-	p := page{js.Global().Get("Function").New(fakePage + fakeSocket + fakePeer + "return page;").Invoke(), t}
+	v := js.Global().Get("Function").New(fakePage + fakeSocket + fakePeer + fakeAudio + "return page;").Invoke()
+	p := page{v, t, newDesk(v)}
 	t.Cleanup(func() {
 		for i := range p.Get("complaints").Length() {
 			t.Errorf("the page complains: %s", p.Get("complaints").Index(i).String())

@@ -6,18 +6,29 @@ package main
 // so, gathering is over at once unless page.slowGathering is set.
 //
 //	page.microphone   undefined: allowed; { reject }: refused; "ask": waits in page.prompts
+//	page.screen       the same for getDisplayMedia, without "ask"
 //	page.failing      { method: name of the exception }, once
+//	page.hanging      the method whose promise never settles: as when the page
+//	                  closes the peer connection meanwhile
 const fakePeer = `
-class Track {
-	enabled = true; readyState = "live"; stops = 0;
-	constructor(kind) { this.kind = kind; }
+class Track extends Target {
+	enabled = true; readyState = "live"; stops = 0; clones = [];
+	constructor(kind) { super(); this.kind = kind; }
 	stop() { this.stops++; this.readyState = "ended"; }
+	clone() { const c = Object.assign(new Track(this.kind), { enabled: this.enabled, readyState: this.readyState }); this.clones.push(c); return c; }
+	end() { this.readyState = "ended"; this.fire("ended"); }
 }
-page.MediaStream = class MediaStream {
+page.MediaStream = class MediaStream { // of kinds, for tests, or of a list of tracks
 	#tracks;
-	constructor(...kinds) { this.#tracks = kinds.map((k) => new Track(k)); page.streams.push(this); }
+	constructor(...of) {
+		this.#tracks = Array.isArray(of[0]) ? of[0] : of.map((k) => new Track(k));
+		if (!Array.isArray(of[0])) page.streams.push(this);
+	}
 	getTracks() { return [...this.#tracks]; }
 	getAudioTracks() { return this.#tracks.filter((t) => t.kind === "audio"); }
+	getVideoTracks() { return this.#tracks.filter((t) => t.kind === "video"); }
+	addTrack(t) { if (!this.#tracks.includes(t)) this.#tracks.push(t); }
+	removeTrack(t) { this.#tracks = this.#tracks.filter((other) => other !== t); }
 };
 page.mediaDevices = {
 	getUserMedia(constraints) {
@@ -26,6 +37,10 @@ page.mediaDevices = {
 		const stream = () => new page.MediaStream(...["video", "audio"].filter((k) => constraints[k]));
 		if (page.microphone === "ask") return new Promise((resolve, reject) => page.prompts.push({ allow: () => resolve(stream()), deny: reject }));
 		return page.microphone ? Promise.reject(page.microphone.reject) : Promise.resolve(stream());
+	},
+	getDisplayMedia(constraints) {
+		page.asked.push(constraints);
+		return page.screen ? Promise.reject(page.screen.reject) : Promise.resolve(new page.MediaStream("video"));
 	},
 };
 
@@ -50,25 +65,48 @@ class DTMFSender extends Target {
 		this.inserted.push({ tones, duration, gap });
 	}
 }
+class Sender {
+	streams = []; #transceiver; #sent;
+	constructor(transceiver, track) {
+		this.#transceiver = transceiver;
+		this.track = track;
+		this.#sent = !!track;
+		this.dtmf = transceiver.kind === "audio" ? new DTMFSender(transceiver) : null;
+	}
+	get unused() { return !this.track && !this.#sent; }
+	put(track) { this.track = track; this.#sent ||= !!track; }
+	setStreams(...streams) { this.streams = streams; }
+	async replaceTrack(track) {
+		if (track && !(track instanceof Track)) throw new TypeError("not a MediaStreamTrack");
+		if (track && track.kind !== this.#transceiver.kind) throw new TypeError("of another kind");
+		if (this.#transceiver.stopped) throw wrong("the transceiver is stopped");
+		const name = page.failing.replaceTrack;
+		delete page.failing.replaceTrack;
+		if (name) throw new DOMException("replaceTrack fails", name);
+		await null; // in the operations chain
+		this.put(track);
+	}
+}
 class Transceiver {
 	stopped = false; mid = null; currentDirection = null;
 	#direction;
 	constructor(kind, track, direction) {
 		this.kind = kind;
 		this.#direction = direction;
-		this.sender = { track, dtmf: kind === "audio" ? new DTMFSender(this) : null };
+		this.sender = new Sender(this, track);
+		this.receiver = { track: new Track(kind) };
 	}
 	get direction() { return this.stopped ? "stopped" : this.#direction; }
 	set direction(d) {
 		if (this.stopped) throw wrong("the transceiver is stopped");
 		if (reverse[d]) this.#direction = d; // an enumeration: other values do nothing
 	}
-	stop() { this.stopped = true; this.currentDirection = "stopped"; }
+	stop() { this.stopped = true; this.currentDirection = "stopped"; this.receiver.track.readyState = "ended"; }
 }
 
 page.RTCPeerConnection = class RTCPeerConnection extends Target {
-	signalingState = "stable"; iceGatheringState = "new"; connectionState = "new"; log = []; candidates = []; restarts = 0;
-	#transceivers = []; #made = {}; #current = null; #pending = null; #remote = null;
+	signalingState = "stable"; iceGatheringState = "new"; connectionState = "new"; iceConnectionState = "new"; log = []; applied = []; candidates = []; restarts = 0;
+	#transceivers = []; #made = {}; #current = null; #pending = null; #remote = null; #generation = 0;
 	constructor(configuration) {
 		if (page.failing.RTCPeerConnection) throw new DOMException("an ICE server without a URL", page.failing.RTCPeerConnection);
 		super();
@@ -87,18 +125,27 @@ page.RTCPeerConnection = class RTCPeerConnection extends Target {
 		this.#begin("addTrack");
 		if (!(track instanceof Track)) throw new TypeError("not a MediaStreamTrack");
 		if (this.#transceivers.some((t) => t.sender.track === track)) throw new DOMException("added already", "InvalidAccessError");
-		this.#transceivers.push(new Transceiver(track.kind, track, "sendrecv"));
+		const unused = this.#transceivers.find((t) => t.kind === track.kind && !t.stopped && t.sender.unused);
+		if (unused) {
+			unused.sender.put(track);
+			unused.direction = /recv/.test(unused.direction) ? "sendrecv" : "sendonly";
+			return unused.sender;
+		}
+		const added = new Transceiver(track.kind, track, "sendrecv");
+		this.#transceivers.push(added);
+		return added.sender;
 	}
+	getReceivers() { return this.#transceivers.map((t) => t.receiver); }
 	getTransceivers() { return [...this.#transceivers]; }
 	getSenders() { return this.#transceivers.map((t) => t.sender); }
 	#describe(direction) {
 		return "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n" + this.#transceivers.filter((t) => !t.stopped).map((t, i) => {
-			t.mid = String(i);
-			return "m=" + t.kind + " 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=mid:" + i + "\r\na=" + direction(t, i) + "\r\n";
+			return "m=" + t.kind + " 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=mid:" + i + "\r\na=ice-ufrag:" + this.restarts + "\r\na=" + direction(t, i) + "\r\n";
 		}).join("");
 	}
 	async createOffer() {
 		this.#begin("createOffer");
+		if (page.hanging === "createOffer") await new Promise(() => {});
 		this.#in("stable", "have-local-offer");
 		return (this.#made.offer = { type: "offer", sdp: this.#describe((t) => t.direction) });
 	}
@@ -119,15 +166,29 @@ page.RTCPeerConnection = class RTCPeerConnection extends Target {
 		else this.#in("have-remote-offer");
 		if (sdp !== this.#made[type]?.sdp) throw new DOMException("not the description made last", "InvalidModificationError");
 		this.#pending = { type, sdp };
-		if (type === "offer") this.signalingState = "have-local-offer";
-		else this.#agree(sections(sdp).map((s) => s.direction));
-		if (this.iceGatheringState === "complete") return;
+		if (type === "offer") {
+			this.signalingState = "have-local-offer";
+			this.#transceivers.filter((t) => !t.stopped).forEach((t, i) => { t.fresh = t.mid === null; t.mid = String(i); });
+		} else this.#agree(sections(sdp).map((s) => s.direction));
+		if (this.iceGatheringState === "complete") {
+			if (this.#generation === this.restarts) return;
+			this.#generation = this.restarts;
+			this.candidates = [];
+			setTimeout(() => this.gathering()); // the browser is late to say so
+			return;
+		}
+		this.#generation = this.restarts;
+		this.gathering();
+	}
+	gathering() {
 		this.iceGatheringState = "gathering";
 		this.fire("icegatheringstatechange");
 		if (!page.slowGathering) queueMicrotask(() => this.gathered());
 	}
 	async setRemoteDescription({ type, sdp }) {
 		this.#begin("setRemoteDescription " + type);
+		this.applied.push({ type, sdp });
+		if (page.hanging === "setRemoteDescription") await new Promise(() => {});
 		if (type === "rollback") return this.#rollback();
 		if (type === "offer") this.#in("stable", "have-remote-offer");
 		else this.#in("have-local-offer", "have-remote-pranswer");
@@ -149,12 +210,13 @@ page.RTCPeerConnection = class RTCPeerConnection extends Target {
 		this.#current = this.#pending;
 		this.#pending = null;
 		this.signalingState = "stable";
-		this.#transceivers.forEach((t, i) => { t.offered = false; if (!t.stopped) t.currentDirection = directions[i] ?? "inactive"; });
+		this.#transceivers.forEach((t, i) => { t.offered = t.fresh = false; if (!t.stopped) t.currentDirection = directions[i] ?? "inactive"; });
 	}
 	#rollback() { // the directions that the page wants stay
 		this.#in("have-local-offer", "have-remote-offer");
 		this.#pending = null;
 		this.#transceivers = this.#transceivers.filter((t) => !t.offered);
+		for (const t of this.#transceivers) if (t.fresh) { t.fresh = false; t.mid = null; }
 		this.signalingState = "stable";
 	}
 	async addIceCandidate(c) {
@@ -172,5 +234,6 @@ page.RTCPeerConnection = class RTCPeerConnection extends Target {
 	candidate() { this.candidates.push("candidate:1 1 udp 1 192.0.2.1 9 typ host"); }
 	gathered() { if (this.iceGatheringState === "gathering") { this.iceGatheringState = "complete"; this.fire("icegatheringstatechange"); } }
 	connect(state) { this.connectionState = state; this.fire("connectionstatechange"); }
+	ice(state) { this.iceConnectionState = state; this.fire("iceconnectionstatechange"); }
 };
 `

@@ -25,13 +25,14 @@ func (p *port) create(handle int, args js.Value) (any, error) {
 	cfg.Media = func(ctx context.Context, c *sipua.Call, options any) (sipua.Media, error) {
 		o, _ := options.(js.Value)
 		h := p.handleOf(c)
-		media, err := newPeer(ctx, p.host, readMediaOptions(o), iceServers, gather, func(pc, stream js.Value) {
+		media, err := newPeer(ctx, p.desk, readMediaOptions(o), iceServers, gather, func(pc, stream js.Value) {
 			p.emit(h, "peerconnection", map[string]any{"peerConnection": pc})
 			p.emit(h, "localstream", map[string]any{"stream": stream})
 		})
 		if err != nil {
 			return nil, err // not a nil *peer in an interface
 		}
+		media.videoEnded = func() { p.emitOn(c, "videoended", object()) }
 		return media, nil
 	}
 	ua, err := sipua.New(cfg)

@@ -24,7 +24,7 @@ func (p page) peer(media map[string]any) (*peer, js.Value) {
 }
 
 func (p page) newPeer(ctx context.Context, media js.Value) (*peer, error) {
-	return newPeer(ctx, p.Value, readMediaOptions(media), js.Undefined(), time.Minute, func(js.Value, js.Value) {})
+	return newPeer(ctx, p.desk, readMediaOptions(media), js.Undefined(), time.Minute, func(js.Value, js.Value) {})
 }
 
 // stream makes one of the page's own.
@@ -80,10 +80,59 @@ func TestPeerLeavesThePagesStream(t *testing.T) {
 	require.True(t, pc.Call("getSenders").Index(0).Get("track").Equal(track(stream, 0)))
 	require.NoError(t, m.Mute(true))
 	negotiate(t, m, sipua.OfferOptions{Hold: true}, remoteSDP("audio recvonly"))
-	require.False(t, track(stream, 0).Get("enabled").Bool())
+	require.True(t, track(stream, 0).Get("enabled").Bool(), "it may be used elsewhere")
+	silent := pc.Call("getSenders").Index(0).Get("track")
+	require.False(t, silent.Get("enabled").Bool())
 	m.Close()
 	require.Zero(t, track(stream, 0).Get("stops").Int())
-	require.True(t, track(stream, 0).Get("enabled").Bool(), "the page gets it back as it gave it")
+	require.Equal(t, 1, silent.Get("stops").Int())
+}
+
+// Two calls that send one stream of the page have each their own mute and hold.
+func TestPeersShareThePagesStream(t *testing.T) {
+	p := newPage(t)
+	stream := p.stream("video", "audio")
+	one, first := p.peer(map[string]any{"stream": stream})
+	two, second := p.peer(map[string]any{"stream": stream})
+	audible := func(pc js.Value, i int) bool {
+		settle(t)
+		return pc.Call("getSenders").Index(i).Get("track").Get("enabled").Bool()
+	}
+	negotiate(t, two, sipua.OfferOptions{}, remoteSDP("video sendrecv", "audio sendrecv"))
+
+	require.NoError(t, one.Mute(true))
+	require.False(t, audible(first, 1))
+	require.True(t, audible(first, 0), "the camera is not muted")
+	require.True(t, audible(second, 1))
+
+	negotiate(t, two, sipua.OfferOptions{Hold: true}, remoteSDP("video recvonly", "audio recvonly"))
+	require.False(t, audible(second, 0), "on hold nobody is seen either")
+	require.False(t, audible(second, 1))
+
+	require.NoError(t, one.Mute(false))
+	require.True(t, audible(first, 1))
+	require.True(t, first.Call("getSenders").Index(1).Get("track").Equal(track(stream, 1)), "the page's own again")
+	require.False(t, audible(second, 1))
+
+	// What the page switches off is off in both.
+	negotiate(t, two, sipua.OfferOptions{}, remoteSDP("video sendrecv", "audio sendrecv"))
+	require.True(t, audible(second, 1))
+	track(stream, 1).Set("enabled", false)
+	require.NoError(t, one.Mute(true))
+	require.NoError(t, one.Mute(false))
+	require.False(t, audible(first, 1))
+	require.False(t, audible(second, 1))
+
+	one.Close()
+	two.Close()
+	for i := range 2 {
+		require.Zero(t, track(stream, i).Get("stops").Int())
+		clones := track(stream, i).Get("clones")
+		require.Positive(t, clones.Length())
+		for j := range clones.Length() {
+			require.Equal(t, 1, clones.Index(j).Get("stops").Int(), "copies are given back")
+		}
+	}
 }
 
 // A track that the page has switched off itself is not switched on behind its
@@ -231,7 +280,7 @@ func TestPeerConfiguration(t *testing.T) {
 	iceServers := js.ValueOf([]any{map[string]any{"urls": "stun:stun.example.com"}})
 	made := func(media map[string]any) (page, js.Value) {
 		p := newPage(t)
-		_, err := newPeer(t.Context(), p.Value, readMediaOptions(js.ValueOf(media)), iceServers, time.Minute, func(js.Value, js.Value) {})
+		_, err := newPeer(t.Context(), p.desk, readMediaOptions(js.ValueOf(media)), iceServers, time.Minute, func(js.Value, js.Value) {})
 		require.NoError(t, err)
 		return p, p.only("peers").Get("configuration")
 	}
@@ -263,7 +312,7 @@ func TestPeerConnectionNotMade(t *testing.T) {
 func TestPeerTellsOfItsObjectsOnce(t *testing.T) {
 	p := newPage(t)
 	told := 0
-	_, err := newPeer(t.Context(), p.Value, mediaOptions{}, js.Undefined(), time.Minute, func(pc, stream js.Value) {
+	_, err := newPeer(t.Context(), p.desk, mediaOptions{}, js.Undefined(), time.Minute, func(pc, stream js.Value) {
 		told++
 		require.True(t, pc.Equal(p.only("peers")))
 		require.True(t, stream.Equal(p.only("streams")))

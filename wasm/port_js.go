@@ -20,6 +20,7 @@ import (
 // enqueues: a callback of the browser must not wait.
 type port struct {
 	host js.Value
+	desk *desk
 
 	mu      sync.Mutex // guards what is below: callbacks, ops and events meet here
 	queue   []request
@@ -48,7 +49,7 @@ type agent struct {
 
 func newPort(host js.Value) *port {
 	return &port{
-		host: host, wake: make(chan struct{}, 1),
+		host: host, desk: newDesk(host), wake: make(chan struct{}, 1),
 		agents: map[int]*agent{}, objects: map[int]any{}, handles: map[any]int{}, early: map[*sipua.Publication]sipua.PublicationEnded{},
 	}
 }

@@ -34,6 +34,9 @@ export async function start(module: WebAssembly.Module, host: Host, onExit: () =
     WebSocket: host.WebSocket && tracked(host.WebSocket, sockets),
     RTCPeerConnection: host.RTCPeerConnection,
     mediaDevices: host.mediaDevices,
+    AudioContext: host.AudioContext,
+    MediaStream: host.MediaStream,
+    Audio: host.Audio,
     console: printed,
     ready: (program: Program) => {
       if (program.version !== VERSION) {

@@ -52,8 +52,9 @@ interop: build ## calls with JsSIP, SIP.js and sipwasm itself through Kamailio
 	@go run -C examples ./interopbuild
 	@.ci/netns node wasm/npm/test/interop/run.mjs
 
-soak: ## a thousand lost connections in a row, in fake and in real time (not part of test)
-	SOAK=1000 go test -count=1 -timeout 5m -v -run '^TestSoak' ./sipua
+soak: build ## lost connections and calls by the thousand, natively and in a page (not part of test)
+	SOAK=1000 go test -count=1 -timeout 10m -v -run '^TestSoak' ./sipua
+	@.ci/netns node wasm/npm/test/soak.mjs
 
 fuzz: ## look for input that breaks a parser, 60 s for each target (not part of test)
 	@.ci/fuzz

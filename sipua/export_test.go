@@ -29,3 +29,19 @@ func (ua *UserAgent) Slept(d time.Duration) {
 		}
 	})
 }
+
+// Kept counts what a user agent holds.
+func (ua *UserAgent) Kept() map[string]int {
+	kept := make(chan map[string]int)
+	ua.owner.post(func() {
+		transactions := 0
+		for _, l := range ua.links {
+			transactions += l.layer.Len()
+		}
+		kept <- map[string]int{
+			"calls": len(ua.calls), "dialogs": len(ua.dialogs), "transactions": transactions,
+			"timers": len(ua.timers), "unsent": len(ua.unsent), "outbox": len(ua.outbox),
+		}
+	})
+	return <-kept
+}

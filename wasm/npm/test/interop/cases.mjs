@@ -5,8 +5,8 @@ import { LIMIT_MS } from "./remote_phone.mjs";
 
 const TONES = "159#";
 
-const SENDING_ONLY = ["sendonly", "inactive"];
-const RECEIVING_ONLY = ["recvonly", "inactive"];
+export const SENDING_ONLY = ["sendonly", "inactive"];
+export const RECEIVING_ONLY = ["recvonly", "inactive"];
 
 /**
  * Runs every case with `caller` calling `callee`. `run(name, body)` runs one case and resolves with whether it
@@ -74,12 +74,12 @@ export async function answer({ caller, callee }) {
   await Promise.all([caller.until("answered"), callee.until("answered")]);
 }
 
-async function audio({ caller, callee }) {
+export async function audio({ caller, callee }) {
   await Promise.all([caller, callee].map((phone) => phone.do.directed(["sendrecv"], LIMIT_MS)));
   await Promise.all([caller, callee].map((phone) => phone.do.hearsAudio(LIMIT_MS)));
 }
 
-async function hold(holder, held) {
+export async function hold(holder, held) {
   await holder.do.hold();
   if (await held.knows("tellsRemoteHold")) await held.until("held");
   // RFC 3264 section 8.4: a sendonly offer is answered recvonly, so the held side stops sending.
@@ -87,7 +87,7 @@ async function hold(holder, held) {
   await holder.do.hearsNothing(LIMIT_MS);
 }
 
-async function resume(holder, held) {
+export async function resume(holder, held) {
   await holder.do.resume();
   if (await held.knows("tellsRemoteHold")) await held.until("resumed");
   await audio({ caller: holder, callee: held });

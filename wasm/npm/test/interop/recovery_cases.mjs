@@ -7,8 +7,8 @@ import { LIMIT_MS } from "./remote_phone.mjs";
 
 const USER = "1001";
 
-/** Waits until a check of the server's state holds. */
-async function eventually(what, check, limitMs = LIMIT_MS) {
+/** Waits until a check of what is not in the pages holds. */
+export async function eventually(what, check, limitMs = LIMIT_MS) {
   const deadline = performance.now() + limitMs;
   while (!(await check())) {
     if (performance.now() > deadline) throw new Error(`not within ${limitMs / 1000} s: ${what}`);

@@ -33,6 +33,11 @@ export class RemotePhone {
     return this.do.until(event, limitMs);
   }
 
+  /** From now on what it sends takes so many milliseconds longer; for phones that were opened with `slow`. */
+  delay(ms) {
+    return this.page.evaluate((latency) => { window.latency = latency; }, ms);
+  }
+
   knows(property) {
     return within(LIMIT_MS, `${this.library} ${property}`, this.page.evaluate((name) => window.phone[name], property));
   }

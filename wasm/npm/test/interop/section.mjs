@@ -34,9 +34,10 @@ export class Section {
     this.#expected = expected;
   }
 
-  /** Opens a phone in a browser context of its own. */
-  async open(library, user) {
+  /** Opens a phone in a browser context of its own. With `slow`, what it sends can be delayed. */
+  async open(library, user, { slow } = {}) {
     const context = await this.#browser.newContext();
+    if (slow) await context.addInitScript(delayWebSockets);
     this.#contexts.push(context);
     const page = await context.newPage();
     recordSip(page, `${user} ${library}`, this.trace);
@@ -86,4 +87,20 @@ export class Section {
       console.log(text.trimEnd().replace(/^/gm, "    "));
     }
   }
+}
+
+/** Runs in the page: what it sends by WebSocket leaves `window.latency` milliseconds later, in order. */
+function delayWebSockets() {
+  const Base = window.WebSocket;
+  window.latency = 0;
+  window.WebSocket = class extends Base {
+    #last = 0; // when the last message leaves
+
+    send(data) {
+      const now = performance.now();
+      this.#last = Math.max(this.#last, now + window.latency);
+      if (this.#last <= now) super.send(data);
+      else setTimeout(() => { if (this.readyState === Base.OPEN) super.send(data); }, this.#last - now);
+    }
+  };
 }

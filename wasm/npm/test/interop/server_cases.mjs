@@ -1,5 +1,6 @@
-// The cases that are about the server more than about the other phone. Each has servers and phones of its own.
+// The cases that are about the server, or about more than one thing at a time. Each has servers and phones of its own.
 
+import { earlyMedia, earlyMediaOfAnother, forked, glare, remoteHold } from "./call_cases.mjs";
 import { startKamailio } from "./kamailio.mjs";
 import { algorithms, outbound, secondRealm } from "./registration_cases.mjs";
 import { failover, keepAlive, offline, restart, silence } from "./recovery_cases.mjs";
@@ -15,8 +16,9 @@ const withoutNetwork = () => !Network.permitted && "no private network namespace
  * Groups that run one after the other; the cases in one group run at the same time. A case is a function of
  *
  *     serve(options)        starts a Kamailio that ends with the case
- *     phone(user, library)  opens a phone; of sipwasm, unless the run or the case names another library
+ *     phone(user, library, options)  opens a phone; of sipwasm, unless the run or the case names another library
  *     trace                 the SIP messages of its phones
+ *     peer                  the library at the other side; the case is run once with each of `peers`
  */
 export const GROUPS = [
   [
@@ -31,10 +33,20 @@ export const GROUPS = [
   [{ name: "second-realm", body: secondRealm }],
   [{ name: "outbound", body: outbound }],
   [{ name: "subscriptions", body: subscriptions }],
+  [{ name: "remote-hold", body: remoteHold, peers: ["jssip", "sipjs", "sipwasm"] }],
+  [{ name: "glare", body: glare, peers: ["jssip", "sipjs", "sipwasm"] }],
+  [{ name: "forked", body: forked, peers: ["jssip", "sipjs", "sipwasm"] }],
+  [{ name: "early-media", body: earlyMedia, peers: ["sipjs"] }],
+  [{ name: "early-media-of-another", body: earlyMediaOfAnother, peers: ["jssip", "sipjs", "sipwasm"] }],
 ];
 
-/** Runs one case; `section(title, options)` makes its section of the report. */
-export async function runServerCase({ name, body, expected, skip, library = "sipwasm" }, { section, cleanups }) {
+/** Runs one case, with each of its peers; `section(title, options)` makes its section of the report. */
+export async function runServerCase({ peers, name, ...serverCase }, tools) {
+  if (!peers) return runOnce({ name, ...serverCase }, tools);
+  for (const peer of peers) await runOnce({ name: `${name} with ${peer}`, peer, ...serverCase }, tools);
+}
+
+async function runOnce({ name, body, expected, skip, peer, library = "sipwasm" }, { section, cleanups }) {
   const why = skip?.();
   if (why) {
     console.log(`skip  ${library}  ${name}: ${why}`);
@@ -48,7 +60,8 @@ export async function runServerCase({ name, body, expected, skip, library = "sip
     cleanups.push(() => server.stop());
     return server;
   };
-  const passed = await phones.run(name, () => body({ serve, phone: (user, other = library) => phones.open(other, user), trace: phones.trace }));
+  const phone = (user, other = library, options) => phones.open(other, user, options);
+  const passed = await phones.run(name, () => body({ serve, phone, peer, trace: phones.trace }));
   if (!passed) {
     for (const [index, server] of servers.entries()) console.log(`--- Kamailio ${index + 1} of ${name}:\n${server.log()}\n---`);
   }

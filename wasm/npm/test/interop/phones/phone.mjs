@@ -15,7 +15,12 @@ const ENOUGH_BYTES = 1000;
  * whose promises are fulfilled when the library says that it is done, and emits the events
  * incoming {from}, ringing, answered, held and resumed (by the other side), ended {by, status}.
  *
- * Those that take part in the server cases also emit registered and disconnected, and implement
+ * Those that take part in the call cases also implement
+ *
+ *     progress()    183 with a session description
+ *     holds()       what the events have told about hold, and what the call says of itself: {told, now}
+ *
+ * and ringing has {status, earlyMedia}. Those that take part in the server cases also emit registered and disconnected, and implement
  *
  *     gruu()                                     the public GRUU
  *     message(user, text)                        event message {from, contentType, body}

@@ -49,6 +49,7 @@ export default class SIPjsPhone extends Phone {
     });
   }
 
+  progress() { return this.#session.progress({ statusCode: 183, ...MEDIA }); }
   accept() { return this.#session.accept(MEDIA); }
   reject() { return this.#session.reject({ statusCode: 486 }); }
   hold() { return this.#reinvite(true); }

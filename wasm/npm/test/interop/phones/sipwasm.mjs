@@ -9,6 +9,7 @@ export default class SipwasmPhone extends Phone {
   #gruu;
   #subscription;
   #notifier;
+  #holds = [];
 
   get peerConnection() { return this.#call?.peerConnection; }
 
@@ -41,6 +42,8 @@ export default class SipwasmPhone extends Phone {
   hangup() { return this.#call.hangup(); }
   hold() { return this.#call.hold(); }
   resume() { return this.#call.resume(); }
+  /** What the events have told about hold since the beginning of the call, and what the call says of itself. */
+  holds() { return { told: this.#holds, now: this.#call.onHold }; }
   dtmf(tones) { return this.#call.sendDTMF(tones, { duration: 250, gap: 100 }); }
 
   gruu() { return this.#gruu; }
@@ -64,13 +67,18 @@ export default class SipwasmPhone extends Phone {
 
   #take(call) {
     this.#call = call;
-    call.on("ringing", () => this.emit("ringing"));
+    call.on("ringing", ({ status, earlyMedia }) => this.emit("ringing", { status, earlyMedia }));
     call.on("answered", async () => {
       await this.listen();
       this.emit("answered");
     });
-    call.on("held", ({ by }) => { if (by === "remote") this.emit("held"); });
-    call.on("resumed", ({ by }) => { if (by === "remote") this.emit("resumed"); });
+    this.#holds = [];
+    for (const event of ["held", "resumed"]) {
+      call.on(event, ({ by }) => {
+        this.#holds.push(`${event} by ${by}`);
+        if (by === "remote") this.emit(event);
+      });
+    }
     call.on("ended", ({ by, status = 0, error }) => this.emit("ended", { by, status, cause: error?.message }));
   }
 }

@@ -20,6 +20,7 @@ type Call struct {
 	id        string
 	direction Direction
 	remote    Identity
+	replaces  *Call // incoming: the call that it takes the place of
 
 	view     atomic.Pointer[view] // what the accessors show
 	answered chan struct{}        // closed with the event CallAnswered
@@ -299,6 +300,9 @@ func (c *Call) receive(req *sip.Request, tx *transaction.Server) {
 		return
 	case sip.MESSAGE:
 		c.ua.receiveMessage(req, tx, c)
+		return
+	case sip.REFER:
+		c.ua.receiveRefer(req, tx, c, d)
 		return
 	case sip.NOTIFY, sip.SUBSCRIBE:
 		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")

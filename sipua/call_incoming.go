@@ -82,6 +82,10 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		ua.refuse(tx, sip.StatusNotAcceptableHere)
 		return
 	}
+	replaces, ok := ua.replaced(req, tx)
+	if !ok {
+		return
+	}
 	tag := message.NewTag()
 	wayBack(req)
 	d, err := dialog.NewUAS(req, tag)
@@ -94,7 +98,8 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		ua: ua, id: d.ID.CallID, direction: Incoming, table: incomingTable, state: Ringing,
 		remote:   identity(from.DisplayName, from.Address),
 		answered: make(chan struct{}), ended: make(chan struct{}),
-		dialog: d, invite: tx, link: ua.linkOf(tx), incoming: incoming{offer: sdp},
+		replaces: replaces,
+		dialog:   d, invite: tx, link: ua.linkOf(tx), incoming: incoming{offer: sdp},
 	}
 	c.learnInfo(req)
 	c.media = newMediaWorker(c, nil)
@@ -107,6 +112,7 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		c.incoming.expiry = ua.after(time.Duration(seconds)*time.Second, func() { c.handle(onCancel, &callEvent{req: req}) })
 	}
 	ua.emit(IncomingCall{Call: c})
+	c.replace()
 }
 
 // wayBack gives an INVITE of RFC 2543, whose branch has no magic cookie, the Contact

@@ -15,6 +15,7 @@ import (
 type outgoing struct {
 	target  sip.Uri
 	headers []Header
+	extra   []sip.Header // of the INVITE, from us: Replaces, Referred-By
 	tag     string
 	request *exchange
 	early   string // tag of the early dialog whose media was applied, "" when none was
@@ -137,6 +138,9 @@ func (c *Call) sendInvite(e *callEvent) {
 		ua.recvInfo(req)
 		for _, h := range c.outgoing.headers {
 			req.AppendHeader(sip.NewHeader(h.Name, h.Value))
+		}
+		for _, h := range c.outgoing.extra {
+			req.AppendHeader(h)
 		}
 		setSDP(req, e.sdp)
 		return req

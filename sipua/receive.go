@@ -16,7 +16,7 @@ import (
 
 // allow lists the methods that this user agent takes (RFC 3261 section 20.5).
 // SUBSCRIBE comes besides where the configuration names packages: see allowed.
-const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO"
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO, REFER"
 
 // allowed is the Allow header of requests and responses.
 func (ua *UserAgent) allowed() sip.Header {
@@ -40,10 +40,10 @@ const (
 )
 
 // taken are the methods that are taken whatever the configuration says.
-var taken = []sip.RequestMethod{sip.INVITE, sip.BYE, sip.OPTIONS, sip.NOTIFY, sip.MESSAGE, sip.INFO}
+var taken = []sip.RequestMethod{sip.INVITE, sip.BYE, sip.OPTIONS, sip.NOTIFY, sip.MESSAGE, sip.INFO, sip.REFER}
 
-// extensions we support, for Require (section 8.2.2.3). None yet.
-var extensions []string
+// extensions we support, for Require (section 8.2.2.3): RFC 3891, RFC 4488, RFC 4538.
+var extensions = []string{"replaces", "norefersub", "tdialog"}
 
 // receive takes one message from the connection. It runs on the owner goroutine.
 func (l *link) receive(data []byte) {
@@ -130,6 +130,10 @@ func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
 		ua.respond(tx, sip.StatusBadExtension, "Bad Extension", sip.NewHeader("Unsupported", unsupported))
 		return
 	}
+	if replacesElsewhere(req) {
+		ua.respond(tx, sip.StatusBadRequest, "Bad Request: Replaces belongs into an INVITE") // RFC 3891 section 3
+		return
+	}
 	if req.Method == sip.INVITE && ua.crowded(tx) {
 		return
 	}
@@ -148,6 +152,8 @@ func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
 		ua.receiveSubscribe(req, tx)
 	case sip.MESSAGE:
 		ua.receiveMessage(req, tx, nil)
+	case sip.REFER:
+		ua.receiveRefer(req, tx, nil, nil)
 	default: // BYE and INFO outside a dialog
 		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	}

@@ -262,6 +262,11 @@ func (t *Transfer) Target() string { return t.target }
 func (t *Transfer) Done(ctx context.Context) (TransferProgress, error) {
 	queued(ctx)
 	select {
+	case <-t.ended: // also when ctx is over as well
+		return t.end, t.end.Err
+	default:
+	}
+	select {
 	case <-t.ended:
 		return t.end, t.end.Err
 	case <-ctx.Done():

@@ -117,7 +117,7 @@ func outcomeOf(e CallEnded) (status int, reason string) {
 		return sip.StatusRequestTimeout, "Request Timeout"
 	case CodeConnectionFailed, CodeConnectionLost:
 		return sip.StatusServiceUnavailable, "Service Unavailable"
-	case CodeMediaFailed, CodeMediaDenied, CodeMediaNotFound, CodeUnsupported:
+	case CodeMediaFailed, CodeMediaDenied, CodeMediaNotFound, CodeUnsupported, CodeProtocol:
 		return sip.StatusNotAcceptableHere, "Not Acceptable Here"
 	case CodeUnauthorized:
 		return sip.StatusForbidden, "Forbidden"

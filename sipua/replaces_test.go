@@ -60,8 +60,7 @@ func TestCallIsReplaced(t *testing.T) {
 
 func TestReplacesLadder(t *testing.T) {
 	play(t, func(w *world) {
-		old := w.outgoing()
-		w.forget()
+		old := w.outgoing() // stays on the ladder, which knows its Call-ID by it
 		k := w.takesOver(meant(old, ""), h("Require", "replaces"))
 		w.ExpectResponse(w.T, 180)
 		k.ok = w.ExpectResponse(w.T, 200)

@@ -82,9 +82,9 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		ua.refuse(tx, sip.StatusNotAcceptableHere)
 		return
 	}
-	replaces, ok := ua.replaced(req, tx)
+	replaced, ok := ua.replacedBy(req, tx)
 	if !ok {
-		return
+		return // answered
 	}
 	tag := message.NewTag()
 	wayBack(req)
@@ -98,8 +98,7 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		ua: ua, id: d.ID.CallID, direction: Incoming, table: incomingTable, state: Ringing,
 		remote:   identity(from.DisplayName, from.Address),
 		answered: make(chan struct{}), ended: make(chan struct{}),
-		replaces: replaces,
-		dialog:   d, invite: tx, link: ua.linkOf(tx), incoming: incoming{offer: sdp},
+		dialog: d, invite: tx, link: ua.linkOf(tx), incoming: incoming{offer: sdp},
 	}
 	c.learnInfo(req)
 	c.media = newMediaWorker(c, nil)
@@ -107,12 +106,15 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 	tx.OnEnd = func(err error) { c.handle(onFailure, &callEvent{err: err}) }
 	ua.addCall(c)
 	ua.dialogs[d.ID] = c
-	c.ring()
 	if seconds, ok := message.Seconds(req, "Expires"); ok && seconds > 0 { // section 13.3.1: as if the caller had given up
 		c.incoming.expiry = ua.after(time.Duration(seconds)*time.Second, func() { c.handle(onCancel, &callEvent{req: req}) })
 	}
+	if replaced != nil {
+		c.replace(replaced)
+		return
+	}
+	c.ring()
 	ua.emit(IncomingCall{Call: c})
-	c.replace()
 }
 
 // wayBack gives an INVITE of RFC 2543, whose branch has no magic cookie, the Contact

@@ -29,7 +29,7 @@ func (CallReplaced) event() {}
 // the same call, with somebody else in it. The event is [CallReplaced].
 func (c *Call) Replaces() *Call { return c.replaces }
 
-// replaced finds the call that an INVITE is to take the place of, nil for an INVITE
+// replacedBy finds the call that an INVITE is to take the place of, nil for an INVITE
 // without Replaces. When there is none to take it reports false and has answered
 // (section 3):
 //
@@ -43,7 +43,7 @@ func (c *Call) Replaces() *Call { return c.replaces }
 //
 // Section 3 also asks for authorization. Who knows both tags is one of the two sides,
 // or has them from one.
-func (ua *UserAgent) replaced(req *sip.Request, tx *transaction.Server) (c *Call, ok bool) {
+func (ua *UserAgent) replacedBy(req *sip.Request, tx *transaction.Server) (c *Call, ok bool) {
 	r, err := parseReplaces(req)
 	switch {
 	case err != nil:
@@ -85,12 +85,17 @@ func (ua *UserAgent) dialogMeant(r *Replaces) (dialog.ID, *Call) {
 	return id, nil
 }
 
-// replace accepts an INVITE with Replaces by ourselves.
-func (c *Call) replace() {
-	if c.replaces == nil || c.ua.cfg.ManualReplaces {
+// replace announces a call that is to take the place of another one, and accepts it by
+// itself: nothing rings, for the person talks already.
+func (c *Call) replace(other *Call) {
+	c.replaces = other
+	if c.ua.cfg.ManualReplaces {
+		c.ring()
+		c.ua.emit(IncomingCall{Call: c})
 		return
 	}
-	c.handle(onAccept, &callEvent{accept: AcceptOptions{Media: c.replaces.media.options}, done: func(error) {}})
+	c.ua.emit(IncomingCall{Call: c})
+	c.handle(onAccept, &callEvent{accept: AcceptOptions{Media: other.media.options}, done: func(error) {}})
 }
 
 // observeReplaces is told what happens to calls: an answered one has taken the place

@@ -39,7 +39,6 @@ func TestCallIsReplaced(t *testing.T) {
 	both(t, func(old *talk) {
 		old.forget()
 		k := old.takesOver(meant(old, ""), h("Require", "replaces"), h("Referred-By", "<sip:boss@example.com>"))
-		k.ExpectResponse(k.T, 180)
 		k.ok = k.ExpectResponse(k.T, 200)
 		bye := k.ExpectRequest(k.T, "BYE")
 		old.inDialog(bye)
@@ -62,7 +61,6 @@ func TestReplacesLadder(t *testing.T) {
 	play(t, func(w *world) {
 		old := w.outgoing() // stays on the ladder, which knows its Call-ID by it
 		k := w.takesOver(meant(old, ""), h("Require", "replaces"))
-		w.ExpectResponse(w.T, 180)
 		k.ok = w.ExpectResponse(w.T, 200)
 		bye := w.ExpectRequest(w.T, "BYE")
 		w.Respond(bye, 200, "OK")
@@ -82,7 +80,6 @@ func TestReplacesKeepsTheMediaOptions(t *testing.T) {
 		old.ack(old.invite, old.ok)
 		synctest.Wait()
 		k := w.takesOver(meant(old, ""))
-		w.ExpectResponse(w.T, 180)
 		w.ExpectResponse(w.T, 200)
 		w.Respond(w.ExpectRequest(w.T, "BYE"), 200, "OK")
 		k.call = last[sipua.IncomingCall](w).Call
@@ -96,7 +93,6 @@ func TestReplacesFails(t *testing.T) {
 		old := w.outgoing()
 		w.fail.Store(true)
 		k := w.takesOver(meant(old, ""))
-		w.ExpectResponse(w.T, 180)
 		refused := w.ExpectResponse(w.T, 488)
 		w.Send(w.NewInDialogRequest("ACK", k.invite, refused))
 		w.fail.Store(false)
@@ -108,7 +104,6 @@ func TestReplacesFails(t *testing.T) {
 		old := w.outgoing()
 		w.delay.Store(int64(time.Minute))
 		k := w.takesOver(meant(old, ""))
-		w.ExpectResponse(w.T, 180)
 		w.Send(w.NewInDialogRequest("CANCEL", k.invite, nil))
 		w.ExpectResponse(w.T, 200)
 		w.Send(w.NewInDialogRequest("ACK", k.invite, w.ExpectResponse(w.T, 487)))
@@ -121,7 +116,6 @@ func TestReplacesFails(t *testing.T) {
 		old := w.outgoing()
 		w.delay.Store(int64(time.Second))
 		k := w.takesOver(meant(old, ""))
-		w.ExpectResponse(w.T, 180)
 		old.bye()
 		k.ok = w.ExpectResponse(w.T, 200)
 		k.ack(k.invite, k.ok)
@@ -179,7 +173,6 @@ func TestReplacesEarly(t *testing.T) {
 			old.ok = w.Respond(old.invite, 180, "Ringing")
 			synctest.Wait()
 			k := w.takesOver(meant(old, params))
-			w.ExpectResponse(w.T, 180)
 			k.ok = w.ExpectResponse(w.T, 200)
 			w.Respond(w.ExpectRequest(w.T, "CANCEL"), 200, "OK")
 			w.Respond(old.invite, 487, "Request Terminated")

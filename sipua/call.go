@@ -20,6 +20,7 @@ type Call struct {
 	id        string
 	direction Direction
 	remote    Identity
+	replaces  *Call // incoming: the call that it takes the place of
 
 	view     atomic.Pointer[view] // what the accessors show
 	answered chan struct{}        // closed with the event CallAnswered
@@ -329,6 +330,9 @@ func (c *Call) receive(req *sip.Request, tx *transaction.Server) {
 	case sip.PRACK:
 		c.receivePrack(l, req, tx)
 		return
+	case sip.REFER:
+		c.ua.receiveRefer(req, tx, c, l.dialog)
+		return
 	case sip.NOTIFY, sip.SUBSCRIBE:
 		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")
 		return
@@ -367,9 +371,6 @@ func (c *Call) forkEnded(l *leg) {
 	l.dialog.Terminate()
 	l.fork.Ended = true
 	delete(c.ua.dialogs, l.dialog.ID)
-	if c.voice == l && !c.settled {
-		c.voice = nil // the next one that brings early media is heard
-	}
 	c.publish()
 }
 

@@ -133,12 +133,13 @@ func (c *Call) start() {
 		return
 	}
 	if o.Replaces != nil {
-		replaces, ok := o.Replaces.replacesHeader()
-		if !ok {
+		d := o.Replaces.dialog()
+		if d == nil || o.Replaces.state == Ended {
 			fail(CodeInvalidState, "the call to be replaced has no dialog: it is not answered, or over")
 			return
 		}
-		c.outgoing.extra = append(c.outgoing.extra, replaces, sip.NewHeader("Require", "replaces")) // RFC 3891 section 4
+		c.outgoing.extra = append(c.outgoing.extra,
+			sip.NewHeader("Replaces", replacesOf(d.ID).value()), sip.NewHeader("Require", "replaces")) // RFC 3891 section 4
 	}
 	c.ua.addCall(c)
 	c.ua.holdOthers(c)
@@ -198,6 +199,9 @@ func (c *Call) sendInvite(e *callEvent) {
 		out.options.apply(req)
 		for _, h := range out.extra {
 			req.AppendHeader(sip.HeaderClone(h))
+		}
+		for _, h := range c.outgoing.extra {
+			req.AppendHeader(h)
 		}
 		setSDP(req, e.sdp)
 		return req
@@ -334,8 +338,8 @@ func (c *Call) progress(e *callEvent) {
 	c.ua.emit(ringing)
 }
 
-// preview lets the early media of l be heard. The first fork that brings some is, until
-// it ends: a peer connection has one remote side.
+// preview lets the early media of l be heard, the first fork's that brings some: a peer
+// connection has one remote side (see settle).
 func (c *Call) preview(l *leg) {
 	if c.outgoing.options.NoEarlyMedia || c.settled || c.voice != nil && c.voice != l {
 		return

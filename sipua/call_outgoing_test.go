@@ -55,7 +55,7 @@ func TestInviteHeaders(t *testing.T) {
 		require.Equal(w, "<sip:1001@example.com>", strings.Split(strings.TrimPrefix(value(invite, "From"), `"Alice" `), ";")[0])
 		require.GreaterOrEqual(w, len(tag(value(invite, "From"))), 7, "section 19.3: 32 bits at least")
 		require.Equal(w, "70", value(invite, "Max-Forwards"))
-		require.Equal(w, "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO", value(invite, "Allow"))
+		require.Equal(w, "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO, REFER", value(invite, "Allow"))
 		require.Equal(w, "application/sdp", value(invite, "Content-Type"))
 		require.Empty(w, value(invite, "Supported"), "nothing is claimed that is not there")
 		require.Equal(w, "sipwasm/"+sipua.Version, value(invite, "User-Agent"))

@@ -59,7 +59,7 @@ func (o *CallOptions) apply(req *sip.Request) {
 
 // supported lists the option tags of what we can do (section 20.37).
 func (ua *UserAgent) supported() []string {
-	tags := []string{"replaces", "norefersub", "199"}
+	tags := []string{"replaces", "norefersub", "tdialog", "199"} // RFC 3891, 4488, 4538, 6228
 	if ua.cfg.Reliable != ReliableOff {
 		tags = append(tags, "100rel")
 	}

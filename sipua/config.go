@@ -131,6 +131,10 @@ type Config struct {
 	// "text/*" and "*/*" as ranges; others are answered 415, so that their sender
 	// knows. Default: "text/plain" alone, which every program can show.
 	AcceptMessages []string
+	// ManualReplaces leaves it to the program to accept a call that takes the place of
+	// another one (RFC 3891, [Call.Replaces]), as the target of an attended transfer
+	// gets it. Default: the user agent accepts it, because the person talks already.
+	ManualReplaces bool
 	// InfoPackages are the info packages that are taken inside calls (RFC 6086).
 	// INFO without a package is taken in any case. Default: none.
 	InfoPackages []string

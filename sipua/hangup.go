@@ -33,7 +33,7 @@ func (c *Call) hangUp(ctx context.Context, r *Reason) error {
 	default:
 	}
 	return c.ua.do(ctx, op, func(done func(error)) {
-		e := &callEvent{reject: Rejection{Status: sip.StatusGlobalDecline}}
+		e := decline()
 		if r != nil {
 			e.reason, e.reject.Headers = r, []Header{{"Reason", r.header()}}
 		}
@@ -101,3 +101,6 @@ func (c *Call) remoteBye(e *callEvent) {
 	c.finish(end)
 	c.hungUp(nil)
 }
+
+// decline hangs up; a call that rings is refused as one that nobody here wants.
+func decline() *callEvent { return &callEvent{reject: Rejection{Status: sip.StatusGlobalDecline}} }

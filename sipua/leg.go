@@ -96,6 +96,14 @@ func (c *Call) find(id dialog.ID) *leg {
 	return nil
 }
 
+// dialog of the call, nil before it has one.
+func (c *Call) dialog() *dialog.Dialog {
+	if c.leg == nil {
+		return nil
+	}
+	return c.leg.dialog
+}
+
 // Forks lists the places that an outgoing call has reached so far, in the order of
 // their first answers. It is empty for an incoming call.
 func (c *Call) Forks() []Fork { return slices.Clone(c.view.Load().forks) }

@@ -16,7 +16,7 @@ import (
 
 // allow lists the methods that this user agent takes (RFC 3261 section 20.5).
 // SUBSCRIBE comes besides where the configuration names packages: see allowed.
-const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO, PRACK, UPDATE"
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO, PRACK, UPDATE, REFER"
 
 // allowed is the Allow header of requests and responses.
 func (ua *UserAgent) allowed() sip.Header {
@@ -40,7 +40,7 @@ const (
 )
 
 // taken are the methods that are taken whatever the configuration says.
-var taken = []sip.RequestMethod{sip.INVITE, sip.BYE, sip.OPTIONS, sip.NOTIFY, sip.MESSAGE, sip.INFO, sip.PRACK, sip.UPDATE}
+var taken = []sip.RequestMethod{sip.INVITE, sip.BYE, sip.OPTIONS, sip.NOTIFY, sip.MESSAGE, sip.INFO, sip.PRACK, sip.UPDATE, sip.REFER}
 
 // receive takes one message from the connection. It runs on the owner goroutine.
 func (l *link) receive(data []byte) {
@@ -127,6 +127,10 @@ func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
 		ua.respond(tx, sip.StatusBadExtension, "Bad Extension", sip.NewHeader("Unsupported", unsupported))
 		return
 	}
+	if replacesElsewhere(req) {
+		ua.respond(tx, sip.StatusBadRequest, "Bad Request: Replaces belongs into an INVITE") // RFC 3891 section 3
+		return
+	}
 	if req.Method == sip.INVITE && ua.crowded(tx) {
 		return
 	}
@@ -145,6 +149,8 @@ func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
 		ua.receiveSubscribe(req, tx)
 	case sip.MESSAGE:
 		ua.receiveMessage(req, tx, nil)
+	case sip.REFER:
+		ua.receiveRefer(req, tx, nil, nil)
 	default: // BYE, INFO, PRACK and UPDATE outside a dialog
 		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 	}

@@ -23,6 +23,8 @@ type subscriptions struct {
 	ours         []*Subscription
 	theirs       []*Notifier
 	publications []*Publication
+	transfers    []*Transfer // RFC 3515: a REFER of ours subscribes
+	referrals    []*Referral // and one of others, to what we make of it
 }
 
 // maxSubscriptions bounds each of the three kinds.
@@ -30,7 +32,7 @@ const maxSubscriptions = 1000
 
 // active: something is there that wants the flow kept up.
 func (ss *subscriptions) active() bool {
-	return len(ss.ours)+len(ss.theirs)+len(ss.publications) > 0
+	return len(ss.ours)+len(ss.theirs)+len(ss.publications)+len(ss.transfers)+len(ss.referrals) > 0
 }
 
 // flowLost: the way on which notifications came is gone. Requests under way fail
@@ -41,6 +43,25 @@ func (ss *subscriptions) flowLost(err error) {
 	}
 	for _, n := range slices.Clone(ss.theirs) {
 		n.handle(notifierFlowLost, &notifierEvent{err: asError("subscription", CodeConnectionLost, err)})
+	}
+	for _, t := range ss.transfers {
+		t.lost = asError("transfer", CodeConnectionLost, err) // what comes after it is back still counts
+	}
+	for _, r := range slices.Clone(ss.referrals) {
+		r.handle(referralFlowLost, &referralEvent{})
+	}
+}
+
+// observed: something has happened to a call, which a transfer or a referral may be
+// about.
+func (ss *subscriptions) observed(e any) {
+	if e, ok := e.(CallEnded); ok {
+		for _, t := range slices.Clone(ss.transfers) {
+			t.callEnded(e)
+		}
+	}
+	for _, r := range slices.Clone(ss.referrals) {
+		r.observed(e)
 	}
 }
 
@@ -72,6 +93,12 @@ func (ss *subscriptions) close(err error) {
 	}
 	for _, p := range slices.Clone(ss.publications) {
 		p.end(asError("publish", CodeClosed, err))
+	}
+	for _, t := range slices.Clone(ss.transfers) {
+		t.handle(referClosed, &transferEvent{err: asError("transfer", CodeClosed, err)})
+	}
+	for _, r := range slices.Clone(ss.referrals) {
+		r.handle(referralClosed, &referralEvent{})
 	}
 }
 
@@ -109,6 +136,10 @@ func (ss *subscriptions) receive(req *sip.Request, tx *transaction.Server) bool 
 	id := dialogOf(req)
 	switch req.Method {
 	case sip.NOTIFY:
+		if t := ss.transferOf(req); t != nil {
+			t.receiveNotify(req, tx)
+			return true
+		}
 		for _, s := range ss.ours {
 			if s.callID == id.CallID && s.tag == id.LocalTag {
 				s.receiveNotify(req, tx)

@@ -113,7 +113,7 @@ var tortures = map[string]torture{
 		target: "sip:UserB@example.com;maddr=ss1.example.com"}, // a strict router: section 12.2.1.1
 }
 
-const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO"
+const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO, REFER"
 
 // oldPhone is media that takes any session description; sipuatest's is as strict as a
 // browser, which wants DTLS.

@@ -45,6 +45,7 @@ type UserAgent struct {
 	calls         []*Call
 	subscriptions subscriptions
 	dialogs       map[dialog.ID]*Call
+	recentlyEnded []dialog.ID // dialogs of calls
 	closed        bool
 	timers        map[*timer]bool
 	dropped       int // events since one was last delivered in full
@@ -100,6 +101,7 @@ func (ua *UserAgent) On(f func(Event)) (remove func()) {
 // end (traces, protocol errors and provisional responses) is then dropped, and how
 // much of it is told. Requests that would make events are refused: see crowded.
 func (ua *UserAgent) emit(e any) {
+	defer ua.observed(e) // what that leads to comes after e in the listeners' queue
 	switch e.(type) {
 	case TraceMessage, ProtocolError, CallRinging:
 		if ua.events.len() >= maxWaiting {
@@ -112,6 +114,15 @@ func (ua *UserAgent) emit(e any) {
 		ua.emit(ProtocolError{Err: &Error{Op: "receive", Code: CodeProtocol, Reason: strconv.Itoa(n) + " traces, protocol errors and ringing events were dropped: a listener took too long"}})
 	}
 	ua.events.post(func() { ua.listeners.call(e) })
+}
+
+// observed tells the parts that follow the calls of others what happens to calls.
+func (ua *UserAgent) observed(e any) {
+	switch e.(type) {
+	case CallRinging, CallAnswered, CallEnded:
+		ua.subscriptions.observed(e)
+		ua.observeReplaces(e)
+	}
 }
 
 // maxWaiting is how many events may wait before those that can be spared are not

@@ -19,39 +19,66 @@ const (
 
 // callerOf reads who calls from an INVITE, or an UPDATE that tells of another identity.
 // What cannot be read is left out: it is no reason to refuse a call, but for Replaces
-// and Join, which parseReplaces and parseJoin judge.
+// and Join, which parseReplaces and parseJoin judge. It goes over the headers once and
+// looks closer at those that are there, since most calls have few of them.
 func callerOf(req *sip.Request) Caller {
-	c := Caller{
-		Asserted:     assertedOf(req),
-		RemoteParty:  remotePartiesOf(req),
-		Diversion:    diversionsOf(req),
-		History:      historyOf(req),
-		Reasons:      reasonsOf(req),
-		Verstat:      verstatOf(req),
-		Identity:     identityTokensOf(req),
-		Privacy:      privacyOf(req),
-		UserToUser:   userToUserOf(req),
-		AlertInfo:    infoURIsOf(req, "Alert-Info"),
-		CallInfo:     infoURIsOf(req, "Call-Info"),
-		Subject:      clean(message.HeaderValue(req, "Subject"), maxLine),
-		Organization: clean(message.HeaderValue(req, "Organization"), maxLine),
-		Priority:     clean(message.HeaderValue(req, "Priority"), maxWord),
-		Headers:      otherHeaders(req),
-	}
+	var c Caller
 	if from := req.From(); from != nil {
 		c.From = phoneIdentity(from.DisplayName, from.Address)
+		c.Verstat = verstatOf(from.Address)
 	}
 	c.Called = calledOf(req)
+	var done []string // the names that have been read: one call reads all headers of a name
+	for _, h := range req.Headers() {
+		name := lowerName(h.Name())
+		read, typed := callerFields[name]
+		switch {
+		case read != nil && !slices.Contains(done, name):
+			done = append(done, name)
+			read(&c, req)
+		case !typed && len(c.Headers) < maxList && message.IsToken(h.Name()):
+			c.Headers = append(c.Headers, Header{Name: clean(h.Name(), maxWord), Value: clean(h.Value(), maxLine)})
+		}
+	}
 	c.Anonymous = isAnonymous(c)
-	c.AnswerMode, c.AnswerRequired = answerModeOf(req, "Answer-Mode")
-	var required bool
-	c.PrivAnswerMode, required = answerModeOf(req, "Priv-Answer-Mode")
-	c.AnswerRequired = c.AnswerRequired || required
-	c.Replaces, _ = parseReplaces(req)
-	c.Join, _ = parseJoin(req)
-	c.ReferredBy, _ = parseReferredBy(req)
 	return c
 }
+
+// callerFields tells how each header is read, by its name in lower case. Those without
+// a way are the protocol's own and do not show up among the others.
+var callerFields = func() map[string]func(*Caller, *sip.Request) {
+	fields := map[string]func(*Caller, *sip.Request){
+		"p-asserted-identity": func(c *Caller, req *sip.Request) { c.assert(req) },
+		"remote-party-id":     func(c *Caller, req *sip.Request) { c.RemoteParty = remotePartiesOf(req) },
+		"p-called-party-id":   func(c *Caller, req *sip.Request) { c.Called = calledOf(req) },
+		"diversion":           func(c *Caller, req *sip.Request) { c.Diversion = diversionsOf(req) },
+		"history-info":        func(c *Caller, req *sip.Request) { c.History = historyOf(req) },
+		"reason":              func(c *Caller, req *sip.Request) { c.Reasons = reasonsOf(req) },
+		"identity":            func(c *Caller, req *sip.Request) { c.Identity = identityTokensOf(req) },
+		"privacy":             func(c *Caller, req *sip.Request) { c.Privacy = privacyOf(req) },
+		"user-to-user":        func(c *Caller, req *sip.Request) { c.UserToUser = userToUserOf(req) },
+		"alert-info":          func(c *Caller, req *sip.Request) { c.AlertInfo = infoURIsOf(req, "Alert-Info") },
+		"call-info":           func(c *Caller, req *sip.Request) { c.CallInfo = infoURIsOf(req, "Call-Info") },
+		"answer-mode":         func(c *Caller, req *sip.Request) { c.AnswerMode = c.answerMode(req, "Answer-Mode") },
+		"priv-answer-mode":    func(c *Caller, req *sip.Request) { c.PrivAnswerMode = c.answerMode(req, "Priv-Answer-Mode") },
+		"subject":             func(c *Caller, req *sip.Request) { c.Subject = clean(message.HeaderValue(req, "Subject"), maxLine) },
+		"organization": func(c *Caller, req *sip.Request) {
+			c.Organization = clean(message.HeaderValue(req, "Organization"), maxLine)
+		},
+		"priority":    func(c *Caller, req *sip.Request) { c.Priority = clean(message.HeaderValue(req, "Priority"), maxWord) },
+		"replaces":    func(c *Caller, req *sip.Request) { c.Replaces, _ = parseReplaces(req) },
+		"join":        func(c *Caller, req *sip.Request) { c.Join, _ = parseJoin(req) },
+		"referred-by": func(c *Caller, req *sip.Request) { c.ReferredBy, _ = parseReferredBy(req) },
+	}
+	for _, names := range [][]string{reserved, {"Accept", "Accept-Encoding", "Accept-Language", "Accept-Contact", "Reject-Contact", "Request-Disposition", "Allow-Events", "Event",
+		"Content-Encoding", "Content-Disposition", "Content-Language", "MIME-Version", "Session-Expires", "Min-SE", "Expires", "Timestamp", "Date", "Proxy-Require",
+		"Recv-Info", "RSeq", "RAck", "WWW-Authenticate", "Proxy-Authenticate", "Authentication-Info"}} {
+		for _, name := range names {
+			fields[strings.ToLower(name)] = nil
+		}
+	}
+	return fields
+}()
 
 // phoneIdentity is an identity whose number stands without the parameters that a
 // telephone-subscriber carries in the user part (RFC 3261 section 19.1.6).
@@ -81,21 +108,27 @@ func addressesOf(req sip.Message, header string) []address {
 	var all []address
 	for _, value := range message.Values(req, header, maxList) {
 		if name, uri, params, ok := message.ParseNameAddr(value); ok {
-			all = append(all, address{phoneIdentity(name, uri), uri, params})
+			all = append(all, address{phoneIdentity(name, uri), uri, params[:min(len(params), maxList)]})
 		}
 	}
 	return all
 }
 
-// assertedOf: RFC 3325 section 9.1 allows SIP and tel URIs.
-func assertedOf(req sip.Message) []Identity {
-	var all []Identity
+// assert takes over what the network asserts. RFC 3325 section 9.1 allows SIP and tel
+// URIs. What it found out about an asserted number counts before what stands in From.
+func (c *Caller) assert(req sip.Message) {
+	verstat := ""
 	for _, a := range addressesOf(req, "P-Asserted-Identity") {
 		if a.uri.Scheme == "sip" || a.uri.Scheme == "sips" || a.uri.Scheme == "tel" {
-			all = append(all, a.Identity)
+			c.Asserted = append(c.Asserted, a.Identity)
+			if verstat == "" {
+				verstat = verstatOf(a.uri)
+			}
 		}
 	}
-	return all
+	if verstat != "" {
+		c.Verstat = verstat
+	}
 }
 
 // remotePartiesOf: draft-ietf-sip-privacy-04 section 5.
@@ -115,7 +148,8 @@ func diversionsOf(req *sip.Request) []Diversion {
 			Privacy: a.param("privacy"), Screen: a.param("screen")}
 		var extension strings.Builder
 		for _, p := range a.params {
-			if slices.Contains([]string{"reason", "counter", "limit", "privacy", "screen"}, strings.ToLower(p.K)) || extension.Len() > maxLine {
+			switch strings.ToLower(p.K) {
+			case "reason", "counter", "limit", "privacy", "screen":
 				continue
 			}
 			if extension.Len() > 0 {
@@ -146,7 +180,7 @@ func historyOf(req *sip.Request) []HistoryEntry {
 		a := address{phoneIdentity(name, uri), uri, params}
 		cause, _ := message.Param(uri.UriParams, "cause") // RFC 4458
 		h := HistoryEntry{Identity: a.Identity, Index: a.param("index"), Cause: smallNumber(cause), RC: a.param("rc"), MP: a.param("mp"), NP: a.param("np")}
-		for _, escaped := range uri.Headers {
+		for _, escaped := range uri.Headers[:min(len(uri.Headers), maxList)] {
 			switch strings.ToLower(unescapeUser(escaped.K)) {
 			case "reason":
 				h.Reasons = append(h.Reasons, readReasons(message.Parts(unescapeUser(escaped.V), ',', maxList))...)
@@ -183,22 +217,19 @@ func unescapedHistory(value string) (name string, uri sip.Uri, params sip.Header
 	return
 }
 
-// verstatOf looks where the networks put it (ATIS-1000074, 3GPP TS 24.229 section 7.2A.20):
-// into the number, wherever that stands, or beside it in the URI.
-func verstatOf(req *sip.Request) string {
-	addresses := addressesOf(req, "P-Asserted-Identity")
-	if from := req.From(); from != nil {
-		addresses = append(addresses, address{uri: from.Address})
+// verstatOf looks where the networks put it (ATIS-1000074, 3GPP TS 24.229 section
+// 7.2A.20): into the number, wherever that stands, or beside it in the URI.
+func verstatOf(uri sip.Uri) string {
+	if v, ok := message.Param(uri.UriParams, "verstat"); ok {
+		return clean(v, maxWord)
 	}
-	for _, a := range addresses {
-		if v, ok := message.Param(a.uri.UriParams, "verstat"); ok {
-			return clean(v, maxWord)
+	for _, number := range []string{uri.User, uri.Raw()} {
+		if strings.IndexByte(number, ';') < 0 {
+			continue
 		}
-		for _, number := range []string{a.uri.User, a.uri.Raw()} {
-			for _, part := range message.Parts(number, ';', maxList) {
-				if name, v, _ := strings.Cut(part, "="); strings.EqualFold(name, "verstat") {
-					return clean(v, maxWord)
-				}
+		for _, part := range message.Parts(number, ';', maxList) {
+			if name, v, _ := strings.Cut(part, "="); strings.EqualFold(name, "verstat") {
+				return clean(v, maxWord)
 			}
 		}
 	}
@@ -287,10 +318,12 @@ func infoURIsOf(req *sip.Request, header string) []InfoURI {
 	return all
 }
 
-// answerModeOf: RFC 5373 section 3.
-func answerModeOf(req *sip.Request, header string) (mode string, required bool) {
+// answerMode: RFC 5373 section 3.
+func (c *Caller) answerMode(req *sip.Request, header string) string {
 	mode, params := valueAndParams(message.HeaderValue(req, header))
-	return clean(mode, maxWord), slices.ContainsFunc(params, func(p Param) bool { return strings.EqualFold(p.Name, "require") })
+	required := func(p Param) bool { return strings.EqualFold(p.Name, "require") }
+	c.AnswerRequired = c.AnswerRequired || slices.ContainsFunc(params, required)
+	return clean(mode, maxWord)
 }
 
 // calledOf prefers what a server keeps of the dialled number. The Request-URI comes last:
@@ -316,25 +349,11 @@ func isAnonymous(c Caller) bool {
 	return len(c.Asserted) == 0 && slices.ContainsFunc(c.Privacy, hidden)
 }
 
-// typed are the headers that have a field of Caller, or are the protocol's own. Those of
-// reserved are such too.
-var typed = []string{"P-Asserted-Identity", "Remote-Party-ID", "Diversion", "History-Info", "Reason", "Identity", "Privacy", "User-to-User",
-	"Alert-Info", "Call-Info", "Answer-Mode", "Priv-Answer-Mode", "Subject", "Organization", "Priority", "Replaces", "Join", "Referred-By",
-	"P-Called-Party-ID", "Accept", "Accept-Encoding", "Accept-Language", "Accept-Contact", "Reject-Contact", "Request-Disposition",
-	"Allow-Events", "Event", "Content-Encoding", "Content-Disposition", "Content-Language", "MIME-Version", "Session-Expires", "Min-SE",
-	"Expires", "Timestamp", "Date", "Proxy-Require", "Recv-Info", "RSeq", "RAck", "WWW-Authenticate", "Proxy-Authenticate", "Authentication-Info"}
-
-func otherHeaders(req *sip.Request) []Header {
-	var all []Header
-	for _, h := range req.Headers() {
-		name := h.Name()
-		same := func(k string) bool { return strings.EqualFold(k, name) }
-		if slices.ContainsFunc(typed, same) || slices.ContainsFunc(reserved, same) || !message.IsToken(name) {
-			continue
-		}
-		if all = append(all, Header{Name: clean(name, maxWord), Value: clean(h.Value(), maxLine)}); len(all) == maxList {
-			break
-		}
+// lowerName is the name of a header in lower case, "" when it is longer than any that has
+// a field.
+func lowerName(name string) string {
+	if len(name) > 24 {
+		return ""
 	}
-	return all
+	return strings.ToLower(name)
 }

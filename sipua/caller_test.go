@@ -120,7 +120,9 @@ func TestHistory(t *testing.T) {
 
 	// A call that goes straight has a history, too.
 	require.Zero(t, callerWith(t, "History-Info: <sip:bob@example.com>;index=1, <sip:bob@192.0.2.3>;index=1.1;rc=1").Original())
-	require.Equal(t, "b", callerWith(t, "History-Info: <sip:b@x>;index=1, <sip:c@x;cause=302>;index=1.1").Original().User)
+	for _, second := range []string{"<sip:c@x;cause=302>;index=1.1", "<sip:c@x>;index=1.1;mp=1", "<sip:c@x?Reason=SIP%3Bcause%3D486>;index=1.1"} {
+		require.Equal(t, "b", callerWith(t, "History-Info: <sip:b@x>;index=1, "+second).Original().User, second)
+	}
 }
 
 func TestSignedIdentity(t *testing.T) {

@@ -19,13 +19,15 @@ func (CallIdentityChanged) event() {}
 // learnCaller takes the identity that a response to our INVITE, or a re-INVITE or UPDATE,
 // asserts.
 func (c *Call) learnCaller(msg sip.Message) {
-	asserted, party := assertedOf(msg), remotePartiesOf(msg)
+	told := c.caller
+	told.Asserted, told.RemoteParty = nil, remotePartiesOf(msg)
+	told.assert(msg)
 	changed := false
-	if len(asserted) > 0 && !slices.Equal(asserted, c.caller.Asserted) {
-		c.caller.Asserted, changed = asserted, true
+	if len(told.Asserted) > 0 && !slices.Equal(told.Asserted, c.caller.Asserted) {
+		c.caller.Asserted, c.caller.Verstat, changed = told.Asserted, told.Verstat, true
 	}
-	if len(party) > 0 && !slices.Equal(party, c.caller.RemoteParty) {
-		c.caller.RemoteParty, changed = party, true
+	if len(told.RemoteParty) > 0 && !slices.Equal(told.RemoteParty, c.caller.RemoteParty) {
+		c.caller.RemoteParty, changed = told.RemoteParty, true
 	}
 	if changed {
 		c.publish()

@@ -20,7 +20,7 @@ func TestReasons(t *testing.T) {
 		"preemption ;cause=1 ;text=\"UA Preemption\"":                                    {{Protocol: "preemption", Cause: 1, Text: "UA Preemption"}},
 		`Q.850;cause=17, sip; CAUSE = 486 ;x="a;b";Text="a \"b\", \\c" , X.Y-Z;text=a b`: {{Protocol: "Q.850", Cause: 17}, {Protocol: "sip", Cause: 486, Text: `a "b", \c`}, {Protocol: "X.Y-Z", Text: "a b"}},
 		"SIP": {{Protocol: "SIP"}}, "": nil, ";cause=1": nil, "a b;cause=1": nil, ",,": nil,
-		"SIP;cause=-1": {{Protocol: "SIP"}}, "SIP;cause=99999999999999999999": {{Protocol: "SIP"}}, "SIP;cause=1e3": {{Protocol: "SIP"}}, `SIP;cause="404"`: {{Protocol: "SIP", Cause: 404}},
+		"SIP;cause=-1": {{Protocol: "SIP"}}, "SIP;cause=4294967295": {{Protocol: "SIP"}}, "SIP;cause=99999999999999999999": {{Protocol: "SIP"}}, "SIP;cause=1e3": {{Protocol: "SIP"}}, `SIP;cause="404"`: {{Protocol: "SIP", Cause: 404}},
 	} {
 		require.Equal(t, want, sipua.ReasonsOf(requestWith(t, "BYE", "Reason: "+value)), value)
 	}

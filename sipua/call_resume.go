@@ -80,8 +80,9 @@ var resumeTable = callTable{
 	{Established, onBye, Ended, (*Call).remoteBye},
 }
 
-// Restore goes on with a call that was established before the program began anew: it
-// offers the other side a new connection by a re-INVITE from where we are now. Register
+// Restore goes on with a call that was established before the program began anew: a
+// re-INVITE from where we are now asks the other side for an offer, which fits the session
+// as that side has it, and a new connection answers. Register
 // before, with the InstanceID of before, so that the other side's requests come here. It
 // returns at once; the call's events and Answered tell the rest. Where the other side
 // does not agree, the call is ended by BYE. Of o, Media alone counts. Errors at once:
@@ -140,7 +141,7 @@ func (c *Call) resume() {
 		}
 		c.link = l
 		c.troubled(TroubleReload, true)
-		c.queueFirst(&change{op: "restore", end: func(err error) {
+		c.queueFirst(&change{op: "restore", late: true, end: func(err error) {
 			if err != nil {
 				c.handle(onFailure, &callEvent{err: err})
 				return

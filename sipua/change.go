@@ -29,6 +29,8 @@ type change struct {
 	agreed func()
 	// bare: no description is needed. It goes as UPDATE where the other side takes that.
 	bare bool
+	// late: the other side is asked to offer, by an INVITE without a description.
+	late bool
 	// end is called once, with what became of it.
 	end func(error)
 
@@ -155,6 +157,11 @@ func (c *Call) nextChange() {
 		c.sendOffer(l, ch, "", sip.UPDATE)
 		return
 	}
+	if ch.late {
+		_ = l.exchange.Do(offer.OfferOut) // until it is answered, an INVITE of the other side is glare (section 14.1)
+		c.sendOffer(l, ch, "", sip.INVITE)
+		return
+	}
 	method := sip.INVITE
 	if l.early() {
 		method = sip.UPDATE
@@ -220,6 +227,7 @@ func (c *Call) changeEnded(ch *change, err error) {
 // refresh without one.
 func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMethod) {
 	answered, preview := false, ""
+	var ack *string // what our ACK has carried
 	var x *exchange
 	var limit *timer
 	x = c.requestIn(l, func() *sip.Request {
@@ -247,13 +255,25 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 		l.learn(res)
 		c.learnInfo(res)
 		c.learnCaller(res)
-		if method == sip.INVITE {
-			c.acknowledge(l.dialog, x.tx.Request, "")
-		}
-		if answered {
-			return // it is a retransmission
+		if answered { // it is a retransmission
+			if ack != nil {
+				c.acknowledge(l.dialog, x.tx.Request, *ack)
+			}
+			return
 		}
 		answered = true
+		acknowledge := func(sdp string) {
+			ack = &sdp
+			c.acknowledge(l.dialog, x.tx.Request, sdp)
+		}
+		if ch.late {
+			c.startTimer(res)
+			c.answerLate(l, ch, sdpOf(res), acknowledge)
+			return
+		}
+		if method == sip.INVITE {
+			acknowledge("")
+		}
 		answer := sdpOf(res)
 		if answer == "" {
 			answer = preview
@@ -278,6 +298,26 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 			x.tx.Drop()
 			c.offerRefused(l, ch, sdp, nil, &Error{Code: CodeTimeout, Reason: "the other side did not answer the re-INVITE", Err: transaction.ErrTimeout})
 		})
+	})
+}
+
+// answerLate answers the offer in the 2xx to an INVITE without one, in the ACK (section
+// 13.2.2.4).
+func (c *Call) answerLate(l *leg, ch *change, sdp string, acknowledge func(answer string)) {
+	_ = l.exchange.Do(offer.Withdraw)
+	c.answerOffer(l, sdp, func(answer string, err error) {
+		if err != nil {
+			acknowledge(offer.Reject(sdp))
+		} else {
+			acknowledge(answer)
+		}
+		switch {
+		case c.over(l):
+		case err != nil: // the 2xx stands, and there is no session
+			c.handle(onMediaFailed, &callEvent{err: err})
+		default:
+			c.changeAgreed(ch)
+		}
 	})
 }
 
@@ -341,6 +381,9 @@ func (c *Call) offerRefused(l *leg, ch *change, sdp string, res *sip.Response, e
 		ch.begun = false
 	case again:
 		c.ua.after(wait, retry)
+	}
+	if ch.late {
+		_ = l.exchange.Do(offer.Withdraw)
 	}
 	if sdp == "" {
 		if !again && !lost {

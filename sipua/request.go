@@ -68,7 +68,12 @@ func (l *link) requestHere(build func() *sip.Request, handler func(*sip.Response
 }
 
 func (x *exchange) begin(l *link, err error) {
-	if err != nil {
+	switch {
+	case err != nil && x.retry > 0 && x.retries < maxRetries && !x.ua.closed:
+		x.retries = maxRetries // the next flow counts, however long that takes within x.retry
+		x.wait()
+		return
+	case err != nil:
 		x.handler(nil, err)
 		return
 	}

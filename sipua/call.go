@@ -99,6 +99,8 @@ type view struct {
 	forks                        []Fork
 	caller                       Caller
 	snapshot                     *CallSnapshot
+	focus                        bool
+	target                       string
 }
 
 // String says who called whom and what has become of it.
@@ -259,6 +261,12 @@ func (c *Call) enter(next CallState) {
 func (c *Call) publish() {
 	v := &view{state: c.state, localHold: c.localHold, remoteHold: c.remoteHold, muted: c.muted,
 		recovering: c.survival.why != "", streams: c.streams, forks: c.forks(), caller: c.caller, snapshot: c.snapshot()}
+	if c.leg != nil {
+		v.focus = c.leg.focus
+		if v.focus {
+			v.target = c.leg.dialog.RemoteTarget.String()
+		}
+	}
 	old := c.view.Swap(v)
 	if v.snapshot != nil && (old == nil || old.snapshot == nil || *old.snapshot != *v.snapshot) {
 		c.ua.emit(CallSnapshotChanged{Call: c})

@@ -157,7 +157,10 @@ func (i *incoming) stop() {
 }
 
 // silence: who has hung up is not heard any more while the ACK is awaited.
-func (c *Call) silence(*callEvent) { c.media.close() }
+func (c *Call) silence(e *callEvent) {
+	c.outgoing.reason = e.reason
+	c.media.close()
+}
 
 // inviteResponse makes a response inside our dialog.
 func (c *Call) inviteResponse(status int, reason string) *sip.Response {

@@ -173,9 +173,41 @@
 // page's one thread. A function that JavaScript calls must not wait for a verb;
 // it starts a goroutine for it, and [WithQueued] keeps the order of the calls.
 //
-// # What is not there
+// # Calls
 //
-// Transfer (REFER), session timers (RFC 4028), reliable provisional responses
-// (RFC 3262), and the choice of audio devices. Requests for these are refused as
-// RFC 3261 says: 405, 420 or 501.
+// An outgoing call is made by [UserAgent.Call], an incoming one comes as [IncomingCall].
+// What the application may do, and what it is told:
+//
+//	before the answer    Progress, Accept, Reject, RejectWith, Redirect, Hangup
+//	in the call          Hold, Resume, Mute, AddVideo, RemoveVideo, SendDTMF, Info, Message, RestartICE, Refresh
+//	to somebody else     Transfer, TransferTo, Consult, Return, UserAgent.Swap, UserAgent.Conference
+//	after a reload       Snapshot, UserAgent.Restore
+//
+// Offers and answers (RFC 3264) go in every place that RFC 6337 has for them: INVITE, its
+// reliable provisional responses (RFC 3262), 2xx, ACK, PRACK and UPDATE (RFC 3311). One is
+// open at a time. What the application asks for meanwhile waits for its turn; when both
+// sides offer at once, each waits as RFC 3261 section 14.1 says and tries again; a refusal
+// takes the media back to where it was and leaves the call alone.
+//
+// The verbs of a call-centre desktop, such as that of a CTI server, are calls of this
+// package:
+//
+//	verb                  call of this package
+//	makecall              ua.Call(number, CallOptions{})
+//	answer                call.Accept(ctx, AcceptOptions{})
+//	hold                  call.Hold(ctx)
+//	retrieve              call.Resume(ctx)
+//	hangup                call.Hangup(ctx)
+//	consultation          second, err := call.Consult(ctx, number, CallOptions{})
+//	reconnect             second.Return(ctx, call)
+//	transfer              call.TransferTo(ctx, second, TransferOptions{}); blind: call.Transfer(ctx, number, …)
+//	conference            conference, err := ua.Conference(ctx, call, second)
+//	dropparty             second.Hangup(ctx); to keep talking to it apart: conference.Drop(ctx, second)
+//	senddtmf              call.SendDTMF(ctx, digits, DTMFOptions{})
+//	deflect               call.Redirect(ctx, number)
+//	page reload           snapshot, ok := call.Snapshot(); then ua.Restore(snapshot, CallOptions{})
+//
+// A call that lost its connection to the server or to the other side is recovered by
+// itself: see [CallRecovering].
+//
 package sipua

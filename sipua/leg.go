@@ -21,6 +21,7 @@ type leg struct {
 	allow    []string       // the methods that the other side takes; nil: it has not said
 	rseq     uint32         // of its last reliable provisional response (RFC 3262)
 	ack      *string        // the description in our ACK to its 2xx, once that was sent
+	focus    bool           // the other side is a conference server
 	fork     Fork
 }
 
@@ -71,6 +72,7 @@ func (c *Call) legOf(res *sip.Response) (*leg, error) {
 
 // learn takes what a message says about the other side.
 func (l *leg) learn(msg sip.Message) {
+	l.learnFocus(msg)
 	if message.First(msg, "Allow") == nil {
 		return
 	}

@@ -209,5 +209,4 @@
 //
 // A call that lost its connection to the server or to the other side is recovered by
 // itself: see [CallRecovering].
-//
 package sipua

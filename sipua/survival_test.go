@@ -267,4 +267,3 @@ func TestRestoreRefused(t *testing.T) {
 		}
 	})
 }
-

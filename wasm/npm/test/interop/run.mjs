@@ -16,7 +16,7 @@ import { GROUPS, runServerCase } from "./server_cases.mjs";
 import { Section } from "./section.mjs";
 
 const LIBRARIES = ["jssip", "sipjs", "sipwasm"];
-const RUN_LIMIT_MS = 5 * 60_000;
+const RUN_LIMIT_MS = 8 * 60_000;
 
 const cleanups = []; // run in reverse order, however the run ends
 const abort = new AbortController();

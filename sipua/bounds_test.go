@@ -153,19 +153,22 @@ func TestReinviteWithoutFinalResponse(t *testing.T) {
 	})
 }
 
-// Without a connection a hold fails and leaves nothing behind.
+// Without a connection a hold waits for one, and for the connection to the other side.
 func TestHoldWithoutConnection(t *testing.T) {
 	play(t, func(w *world) {
 		k := w.outgoing()
 		w.Drop(1006, "")
 		synctest.Wait()
 		w.Refuse(fmt.Errorf("no route"))
-		typed(w, k.call.Hold(w.Context()), sipua.CodeConnectionFailed, 0)
-		time.Sleep(10 * time.Minute)
-		require.Equal(w, sipua.Established, k.call.State())
-		resume := begin(func() error { return k.call.Hold(w.Context()) })
-		k.agree(w.ExpectRequest(w.T, "INVITE"))
-		require.NoError(w, resume())
+		done := begin(func() error { return k.call.Hold(w.Context()) })
+		re := w.ExpectRequest(w.T, "INVITE")
+		require.Contains(w, string(re.Body()), "a=sendrecv")
+		k.agree(re)
+		re = w.ExpectRequest(w.T, "INVITE")
+		require.Contains(w, string(re.Body()), "a=sendonly")
+		k.agree(re)
+		require.NoError(w, done())
+		require.True(w, k.call.OnHold(sipua.Local))
 		k.bye()
 	})
 }

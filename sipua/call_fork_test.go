@@ -126,7 +126,8 @@ func Test200Retransmitted(t *testing.T) {
 	})
 }
 
-// The fork that answers need not be the one whose early media was heard.
+// The fork that answers need not be the one whose early media was heard. A peer connection
+// that is up with one cannot follow to another: that one is offered a new one.
 func TestForkAnswersAfterAnothersEarlyMedia(t *testing.T) {
 	play(t, func(w *world) {
 		call := w.callOut()
@@ -139,7 +140,17 @@ func TestForkAnswersAfterAnothersEarlyMedia(t *testing.T) {
 		sipuatest.SetSDP(res, sdp)
 		w.Send(res)
 		require.Equal(w, "other", tag(value(w.ExpectRequest(w.T, "ACK"), "To")))
+		early := w.media.For(call)
+		re := w.ExpectRequest(w.T, "INVITE")
+		require.Equal(w, "other", tag(value(re, "To")))
+		require.Zero(w, count[sipua.CallAnswered](w), "nobody is heard yet")
+		require.Equal(w, 1, early.Closed())
+		require.NotEqual(w, line(string(invite.Body()), "a=fingerprint"), line(string(re.Body()), "a=fingerprint"))
+		sdp = answer(w.T, re.Body())
+		w.RespondSDP(re, 200, "OK", sdp)
+		require.Equal(w, "other", tag(value(w.ExpectRequest(w.T, "ACK"), "To")))
 		require.NoError(w, call.Answered(w.Context()))
+		require.NotSame(w, early, w.media.For(call))
 		require.Equal(w, sdp, w.media.For(call).RemoteSDP())
 	})
 }

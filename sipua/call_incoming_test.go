@@ -330,7 +330,7 @@ func TestInviteRefused(t *testing.T) {
 			sipuatest.SetSDP(req, "\x1f\x8b\x08")
 			req.AppendHeader(h("Content-Encoding", "gzip"))
 		}, map[string]string{"Accept-Encoding": ""}},
-		"Require":    {420, func(t *testing.T, req *sip.Request) { req.AppendHeader(h("Require", "100rel")) }, map[string]string{"Unsupported": "100rel"}},
+		"Require":    {420, func(t *testing.T, req *sip.Request) { req.AppendHeader(h("Require", "100rel, x-new")) }, map[string]string{"Unsupported": "x-new"}},
 		"no Contact": {400, func(t *testing.T, req *sip.Request) { req.RemoveHeader("Contact") }, nil},
 		"http":       {416, func(t *testing.T, req *sip.Request) { req.Recipient.Scheme = "http" }, nil},
 	} {

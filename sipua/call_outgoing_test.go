@@ -55,9 +55,11 @@ func TestInviteHeaders(t *testing.T) {
 		require.Equal(w, "<sip:1001@example.com>", strings.Split(strings.TrimPrefix(value(invite, "From"), `"Alice" `), ";")[0])
 		require.GreaterOrEqual(w, len(tag(value(invite, "From"))), 7, "section 19.3: 32 bits at least")
 		require.Equal(w, "70", value(invite, "Max-Forwards"))
-		require.Equal(w, "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO, REFER", value(invite, "Allow"))
+		require.Equal(w, "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO, PRACK, UPDATE, REFER", value(invite, "Allow"))
 		require.Equal(w, "application/sdp", value(invite, "Content-Type"))
-		require.Empty(w, value(invite, "Supported"), "nothing is claimed that is not there")
+		require.Equal(w, "replaces, norefersub, tdialog, 199, 100rel, timer", value(invite, "Supported"))
+		require.Equal(w, "1800", value(invite, "Session-Expires"), "RFC 4028 section 7.1: who refreshes is left to the other side")
+		require.Empty(w, values(invite, "Require"))
 		require.Equal(w, "sipwasm/"+sipua.Version, value(invite, "User-Agent"))
 		require.Regexp(w, `^SIP/2.0/WSS [a-z2-7]{12}\.invalid;branch=z9hG4bK[a-z2-7]{20}$`, value(invite, "Via"))
 		require.Regexp(w, `^<sip:[a-z2-7]{8}@`+invite.Via().Host+`;transport=ws;ob>$`, value(invite, "Contact"))
@@ -66,8 +68,8 @@ func TestInviteHeaders(t *testing.T) {
 	})
 }
 
-// Section 13.2.2.1 and RFC 3960: provisional responses, the first early media
-// wins.
+// Section 13.2.2.1 and RFC 3960: provisional responses. Each description of the fork that
+// is heard is a preview of its answer.
 func TestProvisionals(t *testing.T) {
 	play(t, func(w *world) {
 		w.connect()
@@ -89,7 +91,7 @@ func TestProvisionals(t *testing.T) {
 		w.ExpectRequest(w.T, "ACK")
 		require.NoError(w, call.Answered(w.Context()))
 		require.Equal(w, sipuatest.Stable, media.State())
-		require.Equal(w, []string{"Open", "CreateOffer", "ApplyAnswer", "ApplyAnswer"}, append([]string{"Open"}, media.Log()...))
+		require.Equal(w, []string{"Open", "CreateOffer", "ApplyAnswer", "ApplyAnswer", "ApplyAnswer"}, append([]string{"Open"}, media.Log()...))
 		require.Equal(w, []string{"calling", "ringing", "181", "182", "183 with media", "183 with media", "180", "established", "answered"}, w.story())
 		require.Equal(w, "Queued, 3 before you", w.recorded()[3].(sipua.CallRinging).Reason)
 	})

@@ -244,7 +244,7 @@ func TestHugeBodiesAreRefused(t *testing.T) {
 func TestMethodsThatAreNotTaken(t *testing.T) {
 	play(t, func(w *world) {
 		w.connect()
-		for method, status := range map[string]int{"SUBSCRIBE": 405, "PUBLISH": 405, "UPDATE": 405, "NONSENSE": 501} {
+		for method, status := range map[string]int{"SUBSCRIBE": 405, "PUBLISH": 405, "UPDATE": 481, "NONSENSE": 501} {
 			w.Send(w.NewRequest(method, "sip:1001@example.com", h("Event", "presence")))
 			res, err := sip.ParseMessage(w.ExpectMessage(w.T))
 			require.NoError(w, err)

@@ -40,7 +40,7 @@ func (ua *UserAgent) Kept() map[string]int {
 		}
 		kept <- map[string]int{
 			"calls": len(ua.calls), "dialogs": len(ua.dialogs), "transactions": transactions,
-			"timers": len(ua.timers), "unsent": len(ua.waiters), "outbox": len(ua.outbox),
+			"timers": len(ua.timers), "waiters": len(ua.waiters), "outbox": len(ua.outbox),
 		}
 	})
 	return <-kept

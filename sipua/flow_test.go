@@ -129,12 +129,17 @@ func TestFlowTable(t *testing.T) {
 		require.Equal(w, 1, count[sipua.Connected](w))
 		w.ExpectDial(w.T)
 		// up, connect: at once.
-		w.callOut()
+		other := w.callOut()
 		w.ExpectRequest(w.T, "INVITE")
-		// up, lost: idle.
+		// up, lost: idle. A call that was not hung up would wait for the next flow.
+		one := begin(func() error { return call.Hangup(w.Context()) })
+		two := begin(func() error { return other.Hangup(w.Context()) })
+		synctest.Wait()
 		w.Drop(1006, "")
 		typed(w, done(), sipua.CodeConnectionLost, 0)
-		typed(w, call.Answered(w.Context()), sipua.CodeConnectionLost, 0)
+		require.NoError(w, one())
+		require.NoError(w, two())
+		typed(w, call.Answered(w.Context()), sipua.CodeCanceled, 487)
 		require.NoError(w, w.ua.Unregister(w.Context())) // nothing wants it any more
 		w.ExpectNothing(w.T, time.Hour)
 	})

@@ -411,4 +411,14 @@ func tag(value string) string {
 	return tag
 }
 
+// line is the first line of a text that begins so, "" when there is none.
+func line(text, prefix string) string {
+	for l := range strings.SplitSeq(text, "\r\n") {
+		if strings.HasPrefix(l, prefix) {
+			return l
+		}
+	}
+	return ""
+}
+
 func itoa(n int) string { return strconv.Itoa(n) }

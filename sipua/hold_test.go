@@ -136,6 +136,7 @@ func TestRemoteHoldByAddress(t *testing.T) {
 		require.True(w, k.call.OnHold(sipua.Remote), "called and held at once")
 		require.Equal(w, 1, count[sipua.CallHeld](w))
 	}, func(c *sipua.Config) {
+		c.PlainMedia = true
 		c.Media = func(context.Context, *sipua.Call, any) (sipua.Media, error) { return plainMedia{}, nil }
 	})
 }
@@ -374,16 +375,23 @@ func TestHoldMediaFails(t *testing.T) {
 	})
 }
 
-// The connection is lost while a hold is open: the hold fails, the call does not.
+// The connection is lost while a hold is open: the hold is offered again over the next one,
+// after the connection to the other side.
 func TestHoldConnectionLost(t *testing.T) {
 	both(t, func(k *talk) {
 		_, done := k.hold()
 		k.Drop(1006, "")
-		typed(k, done(), sipua.CodeConnectionLost, 0)
-		require.Equal(k, sipua.Established, k.call.State())
-		re, again := k.hold() // over a new connection
+		re := k.ExpectRequest(k.T, "INVITE")
+		require.Contains(k, string(re.Body()), "a=sendrecv")
 		k.agree(re)
-		require.NoError(k, again())
+		require.False(k, k.call.OnHold(sipua.Local), "not yet")
+		re = k.ExpectRequest(k.T, "INVITE")
+		require.Contains(k, string(re.Body()), "a=sendonly")
+		k.agree(re)
+		require.NoError(k, done())
+		require.True(k, k.call.OnHold(sipua.Local))
+		require.Equal(k, sipua.Established, k.call.State())
+		k.ExpectNothing(k.T, time.Minute)
 		k.bye()
 	})
 }

@@ -2,6 +2,7 @@ package sipua_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 	"github.com/stretchr/testify/require"
@@ -35,7 +36,10 @@ func TestInfo(t *testing.T) {
 		require.Equal(w, sipua.CallInfo{Call: k.call, Package: "x", Body: last[sipua.CallInfo](w).Body}, last[sipua.CallInfo](w))
 		k.info("application/dtmf-relay", "Signal=5\r\nDuration=160")
 		w.ExpectResponse(w.T, 200)
-		require.Equal(w, "Signal=5\r\nDuration=160", string(last[sipua.CallInfo](w).Body))
+		require.Equal(w, sipua.CallTone{Call: k.call, Tone: "5", Duration: 160 * time.Millisecond, Method: sipua.DTMFInfoRelay}, last[sipua.CallTone](w))
+		k.info("application/unknown", "Signal=5")
+		w.ExpectResponse(w.T, 200)
+		require.Equal(w, sipua.CallInfo{Call: k.call, ContentType: "application/unknown", Body: []byte("Signal=5")}, last[sipua.CallInfo](w))
 		require.Equal(w, 3, count[sipua.CallInfo](w))
 		k.info("", "")
 		w.ExpectResponse(w.T, 200)
@@ -57,6 +61,9 @@ func TestInfo(t *testing.T) {
 	play(t, func(w *world) { // before the answer
 		k := w.ring()
 		k.info("application/dtmf-relay", "Signal=1")
+		w.ExpectResponse(w.T, 200)
+		require.Same(w, k.call, last[sipua.CallTone](w).Call)
+		k.info("a/b", "x")
 		w.ExpectResponse(w.T, 200)
 		require.Same(w, k.call, last[sipua.CallInfo](w).Call)
 	})

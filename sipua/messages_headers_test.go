@@ -138,7 +138,7 @@ func TestOptions(t *testing.T) {
 		res := w.parsed().(*sip.Response)
 		require.Equal(w, 200, res.StatusCode)
 		for name, want := range map[string]string{
-			"Allow": allowed, "Accept": "application/sdp, multipart/mixed, multipart/alternative", "Accept-Encoding": "identity", "Accept-Language": "en", "Supported": "replaces, norefersub, tdialog",
+			"Allow": allowed, "Accept": "application/sdp, multipart/mixed, multipart/alternative", "Accept-Encoding": "identity", "Accept-Language": "en", "Supported": "replaces, norefersub, tdialog, 199, 100rel, timer",
 		} {
 			require.Equal(w, []string{want}, values(res, name))
 		}

@@ -66,10 +66,13 @@ func smallNumber(s string) int {
 }
 
 // sipReason is the first of protocol SIP: the status that the other side ended the call
-// with.
+// with, 0 where its cause is none (RFC 3326 section 2).
 func sipReason(reasons []Reason) (status int, text string) {
 	for _, r := range reasons {
 		if strings.EqualFold(r.Protocol, "SIP") {
+			if r.Cause < 100 || r.Cause > 699 {
+				return 0, r.Text
+			}
 			return r.Cause, r.Text
 		}
 	}

@@ -1,6 +1,7 @@
 package sipua_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -96,30 +97,62 @@ func TestRetryIsBounded(t *testing.T) {
 	})
 }
 
-// What is not repeated fails, and says how: INVITE, re-INVITE. The call that is
-// established goes on.
-func TestInviteIsNotRetried(t *testing.T) {
+// An INVITE whose flow is lost cannot be answered any more. It is made anew over the next
+// flow, once we are registered there; a change of the session after the connection.
+func TestInviteIsMadeAnew(t *testing.T) {
 	play(t, func(w *world) {
 		w.register()
 		call := w.callOut()
 		invite := w.ExpectRequest(w.T, "INVITE")
 		w.Respond(invite, 180, "Ringing")
 		w.Drop(1006, "")
-		typed(w, call.Answered(w.Context()), sipua.CodeConnectionLost, 0)
-		require.Equal(w, sipua.System, w.end(call).By)
 		req := w.ExpectRequest(w.T, "REGISTER")
+		require.Equal(w, sipua.Calling, call.State())
+		require.True(w, call.Recovering())
 		w.Respond(req, 200, "OK", req.Contact())
+		cancel := w.ExpectRequest(w.T, "CANCEL") // it rings for nobody
+		require.Equal(w, value(invite, "Via"), value(cancel, "Via"))
+		require.Equal(w, invite.CSeq().SeqNo, cancel.CSeq().SeqNo)
+		again := w.ExpectRequest(w.T, "INVITE")
+		w.Respond(cancel, 200, "OK")
+		require.Equal(w, invite.CSeq().SeqNo+1, again.CSeq().SeqNo)
+		require.Equal(w, value(invite, "Call-ID"), value(again, "Call-ID"))
+		require.Equal(w, invite.Body(), again.Body())
+		require.False(w, call.Recovering())
+		w.RespondSDP(again, 200, "OK", answer(w.T, again.Body()))
+		w.ExpectRequest(w.T, "ACK")
+		require.NoError(w, call.Answered(w.Context()))
+		require.Equal(w, []string{"calling", "ringing", "180", "calling", "recovering flow", "recovered", "established", "answered"},
+			slices.DeleteFunc(w.story(), func(s string) bool { return strings.Contains(s, "connect") || strings.Contains(s, "register") }))
+	})
+	play(t, func(w *world) { // it did not ring: there is nothing to be canceled
+		w.connect()
+		call := w.callOut()
+		w.ExpectRequest(w.T, "INVITE")
+		w.Drop(1006, "")
+		w.Respond(w.ExpectRequest(w.T, "INVITE"), 486, "Busy Here")
+		w.ExpectRequest(w.T, "ACK")
+		typed(w, call.Answered(w.Context()), sipua.CodeRejected, 486)
+	})
+	play(t, func(w *world) { // there is no flow in time
+		w.connect()
+		call := w.callOut()
+		w.ExpectRequest(w.T, "INVITE")
+		w.down()
+		begun := time.Now()
+		typed(w, call.Answered(w.Context()), sipua.CodeConnectionLost, 0)
+		require.Equal(w, 32*time.Second, time.Since(begun))
+		require.Equal(w, sipua.System, w.end(call).By)
+		w.OnDial(nil)
 		w.ExpectNothing(w.T, 4*time.Minute)
 	})
 	both(t, func(k *talk) {
 		_, done := k.hold()
 		k.Drop(1006, "")
-		typed(k, done(), sipua.CodeConnectionLost, 0)
-		require.Equal(k, sipua.Established, k.call.State())
-		k.ExpectNothing(k.T, time.Minute)
-		re, done := k.hold() // over the next flow
-		k.agree(re)
+		k.agree(k.ExpectRequest(k.T, "INVITE"))
+		k.agree(k.ExpectRequest(k.T, "INVITE"))
 		require.NoError(k, done())
+		require.Equal(k, sipua.Established, k.call.State())
 		k.hangup()
 	})
 }

@@ -10,31 +10,40 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tables of call_outgoing.go and call_incoming.go, written once more by hand
-// from their drawings: each cell is "next" or "next act", "–" is an input that
+// The tables of call_outgoing.go, call_incoming.go and call_resume.go, written once more by
+// hand from their drawings: each cell is "next" or "next act", "–" is an input that
 // changes nothing. Inputs that a drawing does not have cannot happen on that side
 // and must have no cell at all.
 var outgoingDrawing = drawing{
-	inputs: []callInput{onOffer, onProvisional, onSuccess, onFailure, onMediaFailed, onHangup, onAck, onNoAck, onBye},
+	inputs: []callInput{onOffer, onProvisional, onSuccess, onFailure, onFlowLost, onRetry, onMediaFailed, onHangup, onAck, onNoAck, onBye},
 	states: map[CallState][]string{
-		Preparing:   {"calling sendInvite", "–", "–", "ended outgoingFailed", "ended offerFailed", "ended givenUp", "–", "–", "–"},
-		Calling:     {"–", "calling progress", "established outgoingAnswered", "ended outgoingFailed", "–", "canceling sendCancel", "–", "–", "–"},
-		Ringing:     {"–", "ringing progress", "established outgoingAnswered", "ended outgoingFailed", "–", "canceling sendCancel", "–", "–", "–"},
-		Canceling:   {"–", "canceling sendCancel", "ended answeredTooLate", "ended givenUp", "–", "–", "–", "–", "–"},
-		Established: {"–", "–", "established answeredAgain", "–", "ended establishedMediaFailed", "ended hangUpEstablished", "established acked", "ended neverAcked", "ended remoteBye"},
-		Ended:       {"–", "–", "ended forkAnswered", "–", "–", "–", "–", "–", "–"},
+		Preparing:   {"calling sendInvite", "–", "–", "ended outgoingFailed", "–", "–", "ended offerFailed", "ended givenUp", "–", "–", "–"},
+		Calling:     {"–", "calling progress", "established outgoingAnswered", "ended outgoingFailed", "calling inviteLost", "calling inviteAgain", "ended offerFailed", "canceling sendCancel", "–", "–", "–"},
+		Ringing:     {"–", "ringing progress", "established outgoingAnswered", "ended outgoingFailed", "calling inviteLost", "calling inviteAgain", "–", "canceling sendCancel", "–", "–", "–"},
+		Canceling:   {"–", "canceling cancelAfter", "ended answeredTooLate", "ended givenUp", "ended givenUpLater", "–", "–", "–", "–", "–", "–"},
+		Established: {"–", "–", "established answeredAgain", "–", "–", "–", "ended establishedMediaFailed", "ended hangUpEstablished", "established acked", "ended neverAcked", "ended remoteBye"},
+		Ended:       {"–", "–", "ended forkAnswered", "–", "–", "–", "–", "–", "–", "–", "–"},
 	},
 }
 
 var incomingDrawing = drawing{
-	inputs: []callInput{onAccept, onAnswer, onMediaFailed, onHangup, onCancel, onBye, onAck, onNoAck, onFailure},
+	inputs: []callInput{onAccept, onAnswer, onNoPrack, onMediaFailed, onHangup, onCancel, onBye, onAck, onNoAck, onFailure},
 	states: map[CallState][]string{
-		Ringing:     {"answering makeAnswer", "–", "–", "ended reject", "ended callerCanceled", "ended callerCanceled", "–", "–", "ended incomingFailed"},
-		Answering:   {"–", "accepted sendAnswer", "ended answerFailed", "ended reject", "ended callerCanceled", "ended callerCanceled", "–", "–", "ended incomingFailed"},
-		Accepted:    {"–", "–", "–", "canceling silence", "–", "ended remoteBye", "established acked", "ended neverAcked", "–"},
-		Canceling:   {"–", "–", "–", "–", "–", "ended remoteBye", "ended hangUpEstablished", "ended hangUpEstablished", "–"},
-		Established: {"–", "–", "ended establishedMediaFailed", "ended hangUpEstablished", "–", "ended remoteBye", "established acked", "ended neverAcked", "–"},
-		Ended:       {"–", "–", "–", "–", "–", "–", "–", "–", "–"},
+		Ringing:     {"answering makeAnswer", "–", "ended neverPracked", "ended answerFailed", "ended reject", "ended callerCanceled", "ended callerCanceled", "–", "–", "ended incomingFailed"},
+		Answering:   {"–", "accepted sendAnswer", "ended neverPracked", "ended answerFailed", "ended reject", "ended callerCanceled", "ended callerCanceled", "–", "–", "ended incomingFailed"},
+		Accepted:    {"–", "–", "–", "–", "canceling silence", "–", "ended remoteBye", "established acked", "ended neverAcked", "–"},
+		Canceling:   {"–", "–", "–", "–", "–", "–", "ended remoteBye", "ended hangUpEstablished", "ended hangUpEstablished", "–"},
+		Established: {"–", "–", "–", "ended establishedMediaFailed", "ended hangUpEstablished", "–", "ended remoteBye", "established acked", "ended neverAcked", "–"},
+		Ended:       {"–", "–", "–", "–", "–", "–", "–", "–", "–", "–"},
+	},
+}
+
+var resumeDrawing = drawing{
+	inputs: []callInput{onResumed, onFailure, onMediaFailed, onHangup, onAck, onNoAck, onBye},
+	states: map[CallState][]string{
+		Resuming:    {"established resumed", "ended resumeFailed", "ended resumeFailed", "ended hangUpEstablished", "–", "–", "ended remoteBye"},
+		Established: {"–", "–", "ended establishedMediaFailed", "ended hangUpEstablished", "established acked", "ended neverAcked", "ended remoteBye"},
+		Ended:       {"–", "–", "–", "–", "–", "–", "–"},
 	},
 }
 
@@ -53,13 +62,13 @@ func (d drawing) cell(state CallState, in callInput) string {
 	return "–"
 }
 
-var everyCallState = []CallState{Preparing, Calling, Ringing, Answering, Accepted, Established, Canceling, Ended}
+var everyCallState = []CallState{Preparing, Calling, Ringing, Answering, Accepted, Established, Resuming, Canceling, Ended}
 
 func TestCallTables(t *testing.T) {
 	for name, c := range map[string]struct {
 		table   callTable
 		drawing drawing
-	}{"outgoing": {outgoingTable, outgoingDrawing}, "incoming": {incomingTable, incomingDrawing}} {
+	}{"outgoing": {outgoingTable, outgoingDrawing}, "incoming": {incomingTable, incomingDrawing}, "resumed": {resumeTable, resumeDrawing}} {
 		t.Run(name, func(t *testing.T) {
 			cells := 0
 			for _, state := range everyCallState {

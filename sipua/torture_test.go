@@ -113,7 +113,7 @@ var tortures = map[string]torture{
 		target: "sip:UserB@example.com;maddr=ss1.example.com"}, // a strict router: section 12.2.1.1
 }
 
-const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO, REFER"
+const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, INFO, PRACK, UPDATE, REFER"
 
 // oldPhone is media that takes any session description; sipuatest's is as strict as a
 // browser, which wants DTLS.
@@ -126,6 +126,7 @@ func (oldPhone) CreateAnswer(context.Context, string, sipua.OfferOptions) (strin
 func (oldPhone) Close() {}
 
 func plainPhone(cfg *sipua.Config) {
+	cfg.PlainMedia = true
 	cfg.Media = func(context.Context, *sipua.Call, any) (sipua.Media, error) { return oldPhone{}, nil }
 }
 

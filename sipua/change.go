@@ -186,7 +186,7 @@ func (c *Call) makeChange(l *leg, ch *change, then func(sdp string)) {
 // settleFirst keeps a reliable answer for good, when a new offer is to follow it before
 // the call is answered.
 func (c *Call) settleFirst(l *leg) {
-	if !c.settled && l.remote != "" && l.exchange.State() == offer.Stable {
+	if !c.settled && c.outgoing.offer != "" && l.remote != "" && l.exchange.State() == offer.Stable {
 		c.settle(l, func(err error) {
 			if err != nil && c.state != Ended {
 				c.ua.protocolError("early media cannot be used: "+err.Error(), c.id)

@@ -224,6 +224,9 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 	var limit *timer
 	x = c.requestIn(l, func() *sip.Request {
 		req := l.dialog.Request(method)
+		if method == sip.INVITE {
+			l.rseq = 0 // RFC 3262 section 3: each transaction has its own numbers
+		}
 		c.capabilities(req)
 		if !l.early() {
 			c.askTimer(req)
@@ -233,7 +236,9 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 	}, func(res *sip.Response, err error) {
 		if err == nil && res.StatusCode < 200 {
 			if method == sip.INVITE && isReliable(res) && l.inOrder(res) {
-				preview = sdpOf(res)
+				if preview == "" {
+					preview = sdpOf(res)
+				}
 				c.prack(l, res, "", nil)
 			}
 			return
@@ -254,9 +259,9 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 			return // it is a retransmission
 		}
 		answered = true
-		answer := sdpOf(res)
+		answer := preview // RFC 6337 section 3.1.1: nothing later answers again
 		if answer == "" {
-			answer = preview
+			answer = sdpOf(res)
 		}
 		if !c.over(l) {
 			c.startTimer(res)

@@ -194,7 +194,7 @@ func (c *Call) makeChange(l *leg, ch *change, then func(sdp string)) {
 // the call is answered. Afterwards that has been done, or the media is a new one, which the
 // answer is not for.
 func (c *Call) settleFirst(l *leg) {
-	if !c.settled && l.early() && l.remote != "" && l.exchange.State() == offer.Stable {
+	if !c.settled && c.outgoing.offer != "" && l.early() && l.remote != "" && l.exchange.State() == offer.Stable {
 		c.settle(l, func(err error) {
 			if err != nil && c.state != Ended {
 				c.ua.protocolError("early media cannot be used: "+err.Error(), c.id)
@@ -233,6 +233,9 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 	var limit *timer
 	x = c.requestIn(l, func() *sip.Request {
 		req := l.dialog.Request(method)
+		if method == sip.INVITE {
+			l.rseq = 0 // RFC 3262 section 3: each transaction has its own numbers
+		}
 		c.capabilities(req)
 		if !l.early() {
 			c.askTimer(req)
@@ -242,7 +245,9 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 	}, func(res *sip.Response, err error) {
 		if err == nil && res.StatusCode < 200 {
 			if method == sip.INVITE && isReliable(res) && l.inOrder(res) {
-				preview = sdpOf(res)
+				if preview == "" {
+					preview = sdpOf(res)
+				}
 				c.prack(l, res, "", nil)
 			}
 			return
@@ -275,9 +280,9 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 		if method == sip.INVITE {
 			acknowledge("")
 		}
-		answer := sdpOf(res)
+		answer := preview // RFC 6337 section 3.1.1: nothing later answers again
 		if answer == "" {
-			answer = preview
+			answer = sdpOf(res)
 		}
 		if !c.over(l) {
 			c.startTimer(res)
@@ -378,8 +383,10 @@ func (c *Call) offerRefused(l *leg, ch *change, sdp string, res *sip.Response, e
 		}
 	}
 	switch {
-	case lost: // recover begins it again
+	case lost: // flowBack begins it again
 		ch.begun = false
+		c.flowGone()
+		c.ua.awaitsFlow()
 	case again:
 		c.ua.after(wait, retry)
 	}

@@ -242,11 +242,21 @@ func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 		_ = tx.Respond(res) // the flow's end is told elsewhere
 		c.pracked(p)
 	}
+	// RFC 6337 table 2: a PRACK that matches is answered 2xx, with nothing accepted of what
+	// it offers. Then there is no session any more, and the call ends.
+	refuse := func(r *refusal) {
+		answer := offer.Reject(sdpOf(req))
+		if answer == "" {
+			c.ua.refuse(tx, r)
+			c.pracked(p)
+			return
+		}
+		respond(answer)
+		c.handle(onMediaFailed, &callEvent{err: &Error{Code: CodeMediaFailed, Reason: "the offer in a PRACK cannot be used: " + r.warning}})
+	}
 	switch {
-	case problem != nil:
-		c.ua.refuse(tx, problem)
-		c.pracked(p)
-	case p.sdp != "" && l.exchange.State() == offer.LocalOffer:
+	case p.sdp != "" && l.exchange.State() == offer.LocalOffer: // whatever it brings is our answer
+		sdp = sdpOf(req)
 		c.media.applyAnswer(sdp, false, func(err error) {
 			if c.state == Ended {
 				return
@@ -260,14 +270,18 @@ func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 			l.remote, c.settled = sdp, true
 			c.agreed(p.sdp, sdp)
 		})
+	case problem != nil:
+		refuse(problem)
 	case sdp != "":
 		c.answerOffer(l, sdp, func(answer string, err error) {
-			if err != nil {
-				c.refuseOffer(tx, err)
-				c.pracked(p)
-				return
+			switch {
+			case err == nil:
+				respond(answer)
+			case c.over(l):
+				respond("")
+			default:
+				refuse(&refusal{sip.StatusNotAcceptableHere, 399, "the session description cannot be used"})
 			}
-			respond(answer)
 		})
 	default:
 		respond("")

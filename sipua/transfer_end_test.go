@@ -151,6 +151,7 @@ func TestTransferWhenTheFlowIsLost(t *testing.T) {
 		w.Drop(1006, "")
 		w.ExpectDial(w.T)
 		w.ExpectDial(w.T)
+		k.agree(w.ExpectRequest(w.T, "INVITE")) // from where we are now
 		k.pending(b)
 		k.notify("refer", "terminated", "SIP/2.0 200 OK")
 		w.ExpectResponse(w.T, 200)

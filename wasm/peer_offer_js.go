@@ -18,7 +18,11 @@ func (p *peer) CreateOffer(ctx context.Context, o sipua.OfferOptions) (string, e
 	p.before = p.wanted
 	p.want(wishes{o.Hold, o.NoVideo}, true)
 	before := p.gathering()
-	if err := p.describe(ctx, "createOffer"); err != nil {
+	err := p.describe(ctx, "createOffer")
+	if err == nil && p.misplaced() {
+		err = p.describe(ctx, "createOffer")
+	}
+	if err != nil {
 		p.want(p.before, false)
 		return "", err
 	}
@@ -49,6 +53,20 @@ func (p *peer) describe(ctx context.Context, method string) error {
 	}
 	_, err = p.call(ctx, p.pc, "setLocalDescription", d)
 	return err
+}
+
+// misplaced says that a stream of the offer has fallen to a transceiver which is
+// out of use, while one in use has none. Chromium does so with a new video stream
+// after endVideo has stopped one at the same place. The offer made next puts the
+// new one behind it.
+func (p *peer) misplaced() bool {
+	transceivers := p.pc.Call("getTransceivers")
+	for i := range transceivers.Length() {
+		if t := transceivers.Index(i); !stopped(t) && t.Get("mid").IsNull() {
+			return true
+		}
+	}
+	return false
 }
 
 // want sets the directions of the next description. A stream receives unless it

@@ -133,7 +133,7 @@ async function prepare(accounts) {
     const call = phones[from].call(`100${2 - from}`);
     await new Promise((resolve, reject) => {
       call.on("ringing", resolve);
-      void call.ended.then(({ reason }) => reject(new Error(`call ${n} ended before it rang: ${reason}`)));
+      void call.ended.then(({ reason, error }) => reject(new Error(`call ${n} ended before it rang: ${error?.message ?? reason}`)));
     });
     const other = await arrival(rings[1 - from], call.id).promise;
     rings[1 - from].delete(call.id);

@@ -106,6 +106,9 @@ func (ua *UserAgent) Call(target string, o CallOptions) (*Call, error) {
 
 // newCall makes a call that has not begun.
 func (ua *UserAgent) newCall(uri sip.Uri, o CallOptions) *Call {
+	if o.Reliable == "" {
+		o.Reliable = ua.cfg.Reliable
+	}
 	c := &Call{
 		ua: ua, id: message.NewToken(24), direction: Outgoing, table: outgoingTable, state: Preparing,
 		remote:   identity("", uri),

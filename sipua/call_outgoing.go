@@ -493,7 +493,10 @@ func (c *Call) sendCancel(e *callEvent) {
 }
 
 // cancelAfter sends the CANCEL once that is allowed: after a provisional response.
-func (c *Call) cancelAfter(*callEvent) {
+func (c *Call) cancelAfter(e *callEvent) {
+	if e.res != nil {
+		c.prackUnwanted(e.res)
+	}
 	out := &c.outgoing
 	x := out.request
 	if !out.open { // between two INVITEs

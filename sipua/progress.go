@@ -316,7 +316,25 @@ func (c *Call) pracked(p *provisional) {
 
 // isReliable tells whether a provisional response has to be acknowledged.
 func isReliable(res *sip.Response) bool {
-	return slices.Contains(message.Tokens(res, "Require"), "100rel") && message.First(res, "RSeq") != nil
+	return res.StatusCode > sip.StatusTrying && slices.Contains(message.Tokens(res, "Require"), "100rel") && message.First(res, "RSeq") != nil
+}
+
+// prackUnwanted acknowledges a reliable response that comes while the call is given up:
+// without a PRACK it would come for 32 s. What it offers is refused.
+func (c *Call) prackUnwanted(res *sip.Response) {
+	if !isReliable(res) {
+		return
+	}
+	l, err := c.legOf(res)
+	if l == nil || err != nil || !l.inOrder(res) {
+		return
+	}
+	answer := ""
+	if c.outgoing.offer == "" && l.remote == "" {
+		l.remote = sdpOf(res)
+		answer = offer.Reject(l.remote)
+	}
+	c.prack(l, res, answer, nil)
 }
 
 // acknowledgeProgress is the caller's side (RFC 3262 sections 4 and 5): PRACK, with our

@@ -34,19 +34,36 @@ type provisional struct {
 	sdp      string
 	headers  []Header
 	reliable bool
+	acked    bool // its PRACK has come, and is perhaps being answered
 	res      *sip.Response
 }
 
+// stop ends it with the final response. What is pending then is not sent any more, but
+// its PRACK may be on its way (RFC 3262 section 3).
 func (p *progress) stop() {
 	p.again.stop()
 	p.deadline.stop()
-	p.pending, p.queue = nil, nil
+	p.queue, p.settled = nil, nil
+}
+
+// prackAfterEnd keeps the dialog of an ended call for as long as a PRACK can be on its way.
+func (c *Call) prackAfterEnd() {
+	ua, g := c.ua, &c.incoming.progress
+	if g.pending == nil || ua.closed || len(ua.dialogs) >= 2*maxCalls {
+		return
+	}
+	id := c.leg.dialog.ID
+	ua.dialogs[id] = c
+	ua.after(transaction.Timeout, func() {
+		if ua.dialogs[id] == c {
+			delete(ua.dialogs, id)
+		}
+	})
 }
 
 // whenSettled calls f once no description of ours waits for its PRACK.
 func (p *progress) whenSettled(f func()) {
-	holds := func(r *provisional) bool { return r.sdp != "" }
-	if p.pending != nil && holds(p.pending) || slices.ContainsFunc(p.queue, holds) {
+	if p.pending != nil && p.pending.sdp != "" {
 		p.settled = append(p.settled, f)
 		return
 	}
@@ -167,6 +184,9 @@ func (c *Call) provide(p *provisional) {
 		g.queue = append(g.queue, p)
 		return
 	}
+	if c.incoming.sent {
+		p.sdp = "" // RFC 6337 section 3.1.1: it has arrived, and a second one would be an offer
+	}
 	p.res = c.inviteResponse(p.status, p.reason)
 	for _, h := range p.headers {
 		p.res.AppendHeader(sip.NewHeader(h.Name, h.Value))
@@ -229,10 +249,11 @@ func (c *Call) provideReliably(p *provisional) {
 func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 	g := &c.incoming.progress
 	p := g.pending
-	if c.direction != Incoming || p == nil || !acknowledges(req, p.res) {
+	if c.direction != Incoming || p == nil || p.acked || !acknowledges(req, p.res) {
 		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 		return
 	}
+	p.acked = true
 	sdp, problem := c.ua.sessionOf(req)
 	g.again.stop()
 	g.deadline.stop()
@@ -240,7 +261,6 @@ func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 		res := c.ua.response(req, sip.StatusOK, "OK", l.dialog.ID.LocalTag)
 		setSDP(res, answer)
 		_ = tx.Respond(res) // the flow's end is told elsewhere
-		c.pracked(p)
 	}
 	// RFC 6337 table 2: a PRACK that matches is answered 2xx, with nothing accepted of what
 	// it offers. Then there is no session any more, and the call ends.
@@ -255,6 +275,9 @@ func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 		c.handle(onMediaFailed, &callEvent{err: &Error{Code: CodeMediaFailed, Reason: "the offer in a PRACK cannot be used: " + r.warning}})
 	}
 	switch {
+	case c.state == Ended: // it has crossed our refusal
+		g.pending = nil
+		respond(offer.Reject(sdpOf(req)))
 	case p.sdp != "" && l.exchange.State() == offer.LocalOffer: // whatever it brings is our answer
 		sdp = sdpOf(req)
 		c.media.applyAnswer(sdp, false, func(err error) {
@@ -269,6 +292,7 @@ func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 			_ = l.exchange.Do(offer.AnswerIn)
 			l.remote, c.settled = sdp, true
 			c.agreed(p.sdp, sdp)
+			c.pracked(p)
 		})
 	case problem != nil:
 		refuse(problem)
@@ -277,6 +301,7 @@ func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 			switch {
 			case err == nil:
 				respond(answer)
+				c.pracked(p)
 			case c.over(l):
 				respond("")
 			default:
@@ -285,6 +310,7 @@ func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 		})
 	default:
 		respond("")
+		c.pracked(p)
 	}
 }
 

@@ -319,7 +319,7 @@ func (c *Call) sendAnswer(e *callEvent) {
 		setSDP(res, e.sdp)
 	}
 	c.grantTimer(c.invite.Request, res)
-	if c.leg.exchange.State() == offer.RemoteOffer {
+	if !in.sent && c.leg.exchange.State() == offer.RemoteOffer { // else what is open is an UPDATE of theirs
 		_ = c.leg.exchange.Do(offer.AnswerOut)
 		c.agreed(e.sdp, in.offer)
 	}

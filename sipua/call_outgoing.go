@@ -326,7 +326,7 @@ func (c *Call) progress(e *callEvent) {
 	case l == nil:
 	case reliable:
 		c.acknowledgeProgress(l, res, sdp)
-	case sdp != "" && l.exchange.State() == offer.LocalOffer:
+	case sdp != "" && !l.answered && l.exchange.State() == offer.LocalOffer:
 		l.remote = sdp // a preview of the answer, which may still change
 		c.preview(l)
 	}
@@ -365,7 +365,7 @@ func (c *Call) outgoingAnswered(e *callEvent) {
 	if !late {
 		c.ackInvite(l, "")
 	}
-	if l.remote == "" || l.exchange.State() == offer.LocalOffer {
+	if !l.answered {
 		// The answer in the 2xx counts, unless a reliable one came before (RFC 6337
 		// section 3.1.1).
 		l.remote = sdp
@@ -385,7 +385,7 @@ func (c *Call) outgoingAnswered(e *callEvent) {
 		c.answerInAck(l)
 		return
 	}
-	if l.exchange.State() == offer.LocalOffer {
+	if !l.answered { // else what is open is an UPDATE of ours
 		_ = l.exchange.Do(offer.AnswerIn)
 	}
 	c.settle(l, func(err error) {

@@ -373,6 +373,7 @@ func (c *Call) acknowledgeProgress(l *leg, res *sip.Response, sdp string) {
 			c.prack(l, res, offer.Reject(sdp), nil)
 			return
 		}
+		l.answered = true
 		c.answerOffer(l, sdp, func(answer string, err error) {
 			if err != nil {
 				answer = offer.Reject(sdp)
@@ -380,8 +381,8 @@ func (c *Call) acknowledgeProgress(l *leg, res *sip.Response, sdp string) {
 			}
 			c.prack(l, res, answer, nil)
 		})
-	case sdp != "" && l.exchange.State() == offer.LocalOffer:
-		l.remote = sdp
+	case sdp != "" && !l.answered && l.exchange.State() == offer.LocalOffer:
+		l.remote, l.answered = sdp, true
 		_ = l.exchange.Do(offer.AnswerIn)
 		c.preview(l)
 		c.prackWithOffer(l, res)

@@ -38,7 +38,7 @@ type outgoing struct {
 //	             offer made  1xx               2xx                failure  flow lost       again    media failed  hang up              ACK  no ACK  BYE
 //	preparing    calling     –                 –                  ended    –               –        ended         ended                –    –       –
 //	calling      –           calling, ringing  established        ended    calling (wait)  calling  ended         canceling (CANCEL)   –    –       –
-//	ringing      –           ringing           established        ended    calling (wait)  calling  –             canceling (CANCEL)   –    –       –
+//	ringing      –           ringing           established        ended    calling (wait)  calling  canceling     canceling (CANCEL)   –    –       –
 //	canceling    –           canceling         ended (ACK, BYE)   ended    ended           –        –             –                    –    –       –
 //	established  –           –                 established (ACK)  –        –               –        ended (BYE)   ended (BYE)          yes  ended   ended
 //	ended        –           –                 ended (ACK, BYE)   –        –               –        –             –                    –    –       –
@@ -68,6 +68,7 @@ var outgoingTable = callTable{
 	{Ringing, onFailure, Ended, (*Call).outgoingFailed},
 	{Ringing, onFlowLost, Calling, (*Call).inviteLost},
 	{Ringing, onRetry, Calling, (*Call).inviteAgain},
+	{Ringing, onMediaFailed, Canceling, (*Call).earlyMediaFailed},
 	{Ringing, onHangup, Canceling, (*Call).sendCancel},
 
 	{Canceling, onProvisional, Canceling, (*Call).cancelAfter},
@@ -417,6 +418,8 @@ func (c *Call) settle(l *leg, then func(error)) {
 	c.media.applyAnswer(l.remote, false, func(err error) {
 		if err == nil {
 			c.agreed(c.outgoing.offer, l.remote)
+		} else if c.voice == l {
+			c.settled = false // it is tried again with the 2xx
 		}
 		then(err)
 	})
@@ -490,6 +493,12 @@ func (c *Call) sendCancel(e *callEvent) {
 	c.outgoing.noAnswer.stop()
 	c.outgoing.reason = e.reason
 	c.cancelAfter(e)
+}
+
+// earlyMediaFailed: what was agreed before the answer does not hold any more.
+func (c *Call) earlyMediaFailed(e *callEvent) {
+	c.outgoing.gaveUp = asError("call", CodeMediaFailed, e.err)
+	c.sendCancel(e)
 }
 
 // cancelAfter sends the CANCEL once that is allowed: after a provisional response.

@@ -38,7 +38,7 @@ type outgoing struct {
 //	             offer made  1xx               2xx                failure  flow lost       again    media failed  hang up              ACK  no ACK  BYE
 //	preparing    calling     –                 –                  ended    –               –        ended         ended                –    –       –
 //	calling      –           calling, ringing  established        ended    calling (wait)  calling  ended         canceling (CANCEL)   –    –       –
-//	ringing      –           ringing           established        ended    calling (wait)  calling  –             canceling (CANCEL)   –    –       –
+//	ringing      –           ringing           established        ended    calling (wait)  calling  canceling     canceling (CANCEL)   –    –       –
 //	canceling    –           canceling         ended (ACK, BYE)   ended    ended           –        –             –                    –    –       –
 //	established  –           –                 established (ACK)  –        –               –        ended (BYE)   ended (BYE)          yes  ended   ended
 //	ended        –           –                 ended (ACK, BYE)   –        –               –        –             –                    –    –       –
@@ -68,6 +68,7 @@ var outgoingTable = callTable{
 	{Ringing, onFailure, Ended, (*Call).outgoingFailed},
 	{Ringing, onFlowLost, Calling, (*Call).inviteLost},
 	{Ringing, onRetry, Calling, (*Call).inviteAgain},
+	{Ringing, onMediaFailed, Canceling, (*Call).earlyMediaFailed},
 	{Ringing, onHangup, Canceling, (*Call).sendCancel},
 
 	{Canceling, onProvisional, Canceling, (*Call).cancelAfter},
@@ -106,6 +107,9 @@ func (ua *UserAgent) Call(target string, o CallOptions) (*Call, error) {
 
 // newCall makes a call that has not begun.
 func (ua *UserAgent) newCall(uri sip.Uri, o CallOptions) *Call {
+	if o.Reliable == "" {
+		o.Reliable = ua.cfg.Reliable
+	}
 	c := &Call{
 		ua: ua, id: message.NewToken(24), direction: Outgoing, table: outgoingTable, state: Preparing,
 		remote:   identity("", uri),
@@ -327,7 +331,7 @@ func (c *Call) progress(e *callEvent) {
 	case l == nil:
 	case reliable:
 		c.acknowledgeProgress(l, res, sdp)
-	case sdp != "" && l.exchange.State() == offer.LocalOffer:
+	case sdp != "" && !l.answered && l.exchange.State() == offer.LocalOffer:
 		l.remote = sdp // a preview of the answer, which may still change
 		c.preview(l)
 	}
@@ -366,7 +370,7 @@ func (c *Call) outgoingAnswered(e *callEvent) {
 	if !late {
 		c.ackInvite(l, "")
 	}
-	if l.remote == "" || l.exchange.State() == offer.LocalOffer {
+	if !l.answered {
 		// The answer in the 2xx counts, unless a reliable one came before (RFC 6337
 		// section 3.1.1).
 		l.remote = sdp
@@ -386,7 +390,7 @@ func (c *Call) outgoingAnswered(e *callEvent) {
 		c.answerInAck(l)
 		return
 	}
-	if l.exchange.State() == offer.LocalOffer {
+	if !l.answered { // else what is open is an UPDATE of ours
 		_ = l.exchange.Do(offer.AnswerIn)
 	}
 	c.settle(l, func(err error) {
@@ -418,6 +422,8 @@ func (c *Call) settle(l *leg, then func(error)) {
 	c.media.applyAnswer(l.remote, false, func(err error) {
 		if err == nil {
 			c.agreed(c.outgoing.offer, l.remote)
+		} else if c.voice == l {
+			c.settled = false // it is tried again with the 2xx
 		}
 		then(err)
 	})
@@ -493,8 +499,17 @@ func (c *Call) sendCancel(e *callEvent) {
 	c.cancelAfter(e)
 }
 
+// earlyMediaFailed: what was agreed before the answer does not hold any more.
+func (c *Call) earlyMediaFailed(e *callEvent) {
+	c.outgoing.gaveUp = asError("call", CodeMediaFailed, e.err)
+	c.sendCancel(e)
+}
+
 // cancelAfter sends the CANCEL once that is allowed: after a provisional response.
-func (c *Call) cancelAfter(*callEvent) {
+func (c *Call) cancelAfter(e *callEvent) {
+	if e.res != nil {
+		c.prackUnwanted(e.res)
+	}
 	out := &c.outgoing
 	x := out.request
 	if !out.open { // between two INVITEs

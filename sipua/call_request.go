@@ -58,9 +58,11 @@ func (o *CallOptions) apply(req *sip.Request) {
 }
 
 // supported lists the option tags of what we can do (section 20.37).
-func (ua *UserAgent) supported() []string {
+func (ua *UserAgent) supported() []string { return ua.supports(ua.cfg.Reliable) }
+
+func (ua *UserAgent) supports(reliable Reliable) []string {
 	tags := []string{"replaces", "norefersub", "tdialog", "199"} // RFC 3891, 4488, 4538, 6228
-	if ua.cfg.Reliable != ReliableOff {
+	if reliable != ReliableOff {
 		tags = append(tags, "100rel")
 	}
 	if !ua.cfg.SessionTimer.Off {
@@ -71,11 +73,10 @@ func (ua *UserAgent) supported() []string {
 
 // supported is the Supported header of our requests and responses in a call.
 func (c *Call) supported() string {
-	tags := c.ua.supported()
-	if c.direction == Outgoing && c.outgoing.options.Reliable == ReliableOff {
-		tags = slices.DeleteFunc(tags, func(t string) bool { return t == "100rel" })
+	if c.direction == Outgoing {
+		return strings.Join(c.ua.supports(c.outgoing.options.Reliable), ", ")
 	}
-	return strings.Join(tags, ", ")
+	return strings.Join(c.ua.supported(), ", ")
 }
 
 // redirection is what is known of where a call may go (section 8.1.3.4).

@@ -119,6 +119,9 @@ func (c *Call) receiveUpdate(l *leg, req *sip.Request, tx *transaction.Server) {
 	case c.state == Ended || c.state == Canceling:
 		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 		return
+	case l.updating: // with an offer or without
+		c.ua.respond(tx, sip.StatusInternalServerError, "Server Internal Error", sip.NewHeader("Retry-After", strconv.Itoa(rand.IntN(11))))
+		return
 	case problem != nil:
 		c.ua.refuse(tx, problem)
 		return
@@ -132,6 +135,7 @@ func (c *Call) receiveUpdate(l *leg, req *sip.Request, tx *transaction.Server) {
 	}
 	c.refreshed(l, req)
 	answer := func(local string, err error) {
+		l.updating = false
 		if err != nil {
 			c.refuseOffer(tx, err)
 			return
@@ -151,6 +155,7 @@ func (c *Call) receiveUpdate(l *leg, req *sip.Request, tx *transaction.Server) {
 		answer("", nil)
 		return
 	}
+	l.updating = true
 	c.answerOffer(l, sdp, answer)
 }
 

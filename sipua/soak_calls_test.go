@@ -270,10 +270,8 @@ func (s *callSoak) interrupted(i int) {
 	}
 	s.sideBySide(func(k int) error {
 		call, in := calls[k].call, calls[k].in
-		if k < 2 { // one in each direction rings: its INVITE is lost, and the server cancels what is left of it
-			_, err := call.Ended(s.Context())
-			_, other := in.Ended(s.Context())
-			return errors.Join(err, other)
+		if k < 2 { // one in each direction rings
+			return s.beginAgain(s.phones[1-k%2], call, in)
 		}
 		sides := map[*soakPhone]*sipua.Call{s.phones[k%2]: call, s.phones[1-k%2]: in}
 		if k < 4 && len(down) == 1 { // the BYE waits until there is a connection
@@ -286,6 +284,29 @@ func (s *callSoak) interrupted(i int) {
 		}
 		return s.hangUp([]*sipua.Call{sides[s.phones[k/2%2]]}, call, in)
 	})
+}
+
+// beginAgain is what becomes of a call that rings when a connection is lost. The server
+// cancels what is left of it. A caller whose connection it was makes its INVITE anew.
+func (s *callSoak) beginAgain(to *soakPhone, call, in *sipua.Call) error {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = call.Ended(s.Context()) // it is waited for below
+	}()
+	var again *sipua.Call
+	select {
+	case again = <-to.arrival(call.ID()):
+	case <-over: // the other side was not there
+	}
+	err := call.Hangup(s.Context())
+	for _, c := range []*sipua.Call{call, in, again} {
+		if c != nil {
+			_, other := c.Ended(s.Context())
+			err = errors.Join(err, other)
+		}
+	}
+	return err
 }
 
 // check looks at what the last round has left, and forgets it.
@@ -398,7 +419,7 @@ func (p *soakPhone) again() error {
 var callFollows = map[sipua.CallState][]sipua.CallState{
 	sipua.Preparing:   {sipua.Calling, sipua.Ended},
 	sipua.Calling:     {sipua.Ringing, sipua.Established, sipua.Canceling, sipua.Ended},
-	sipua.Ringing:     {sipua.Established, sipua.Answering, sipua.Canceling, sipua.Ended},
+	sipua.Ringing:     {sipua.Calling, sipua.Established, sipua.Answering, sipua.Canceling, sipua.Ended},
 	sipua.Answering:   {sipua.Accepted, sipua.Ended},
 	sipua.Accepted:    {sipua.Established, sipua.Canceling, sipua.Ended},
 	sipua.Canceling:   {sipua.Ended},

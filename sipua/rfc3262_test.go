@@ -112,7 +112,7 @@ func TestReliableInTurn(t *testing.T) {
 		}
 		require.NotEmpty(w, k.ok.Body())
 		k.applies(k.ok)
-		k.answers()
+		k.farAnswers()
 		k.bye()
 	})
 }
@@ -589,7 +589,7 @@ func TestPrackTwice(t *testing.T) {
 		second := k.prack(k.ok, sdp)
 		require.Equal(w, second.CSeq().SeqNo, w.ExpectResponse(w.T, 481).CSeq().SeqNo)
 		require.Equal(w, first.CSeq().SeqNo, w.ExpectResponse(w.T, 200).CSeq().SeqNo)
-		k.answers()
+		k.farAnswers()
 		k.bye()
 	})
 }
@@ -611,7 +611,7 @@ func TestEarlyMediaTwice(t *testing.T) {
 		w.ExpectResponse(w.T, 200)
 		require.NoError(w, k.call.Progress(w.Context(), sipua.ProgressOptions{Media: true, Reliable: sipua.ReliableOff}))
 		require.Empty(w, w.ExpectResponse(w.T, 183).Body())
-		k.answers()
+		k.farAnswers()
 		k.bye()
 	})
 }

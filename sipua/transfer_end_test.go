@@ -176,7 +176,7 @@ func TestTransferWhenTheFlowIsLost(t *testing.T) {
 		w.Drop(1006, "")
 		w.ExpectDial(w.T)
 		w.ExpectDial(w.T)
-		synctest.Wait()
+		k.agree(w.ExpectRequest(w.T, "INVITE"))
 		k.told("refer", "active;expires=60", "SIP/2.0 100 Trying")
 		time.Sleep(93 * time.Second)
 		_, err := k.outcome(b)

@@ -188,4 +188,5 @@ func (p *peer) Close() {
 	if p.own {
 		stopTracks(p.stream)
 	}
+	garbage.soon()
 }

@@ -167,7 +167,16 @@ func (p *peer) Rollback(ctx context.Context) error {
 	if err == nil {
 		p.early = early{}
 	}
+	deaf := p.wanted.hold && !p.before.hold
 	p.want(p.before, false)
+	if err == nil && deaf {
+		// Chromium stops playing as soon as an offer that does not receive is applied, and a
+		// rollback alone does not make it play again: an offer of the old directions does,
+		// which is rolled back as well.
+		if err = p.describe(ctx, "createOffer"); err == nil {
+			_, err = p.call(ctx, p.pc, "setLocalDescription", map[string]any{"type": "rollback"})
+		}
+	}
 	return err
 }
 

@@ -278,6 +278,7 @@ func (c *Call) publish() {
 func (c *Call) finish(end CallEnded) {
 	end.Call = c
 	c.end = end
+	c.ackFirst()
 	c.media.close()
 	c.unacked.stop()
 	c.incoming.stop()

@@ -452,6 +452,14 @@ func (c *Call) ackInvite(l *leg, sdp string) {
 	c.acknowledge(l.dialog, c.outgoing.request.tx.Request, sdp)
 }
 
+// ackFirst acknowledges the 2xx of a call that ends while the answer for the ACK is being
+// made: nothing of what it offers is taken.
+func (c *Call) ackFirst() {
+	if c.leg != nil && c.leg.ack == nil && c.outgoing.request != nil {
+		c.ackInvite(c.leg, offer.Reject(c.leg.remote))
+	}
+}
+
 func (c *Call) announceAnswered() {
 	close(c.answered)
 	c.publish()
@@ -483,6 +491,10 @@ func (c *Call) forkAnswered(e *callEvent) {
 
 // ackUnwanted acknowledges a 2xx whose session is not wanted: an offer in it is refused.
 func (c *Call) ackUnwanted(l *leg, res *sip.Response) {
+	if l.ack != nil {
+		c.ackInvite(l, *l.ack) // the same for each retransmission
+		return
+	}
 	answer := ""
 	if c.outgoing.offer == "" && l.remote == "" {
 		answer = offer.Reject(sdpOf(res))

@@ -20,6 +20,9 @@ type change struct {
 	op string
 	// needed, when set, is asked when its turn has come: false is success already.
 	needed func() bool
+	// ask, when set, is done to the media first, once, while no offer is open. It may take
+	// as long as a person wants, and tells whether an offer is needed.
+	ask func(context.Context, Media) (negotiate bool, err error)
 	// prepare, when set, is done to the media before it makes the offer, and undo after
 	// the offer was refused.
 	prepare, undo func(context.Context, Media) error
@@ -153,6 +156,10 @@ func (c *Call) nextChange() {
 		return
 	}
 	ch.begun = true
+	if ch.ask != nil {
+		c.askMedia(l, ch)
+		return
+	}
 	if ch.bare && l.takes(sip.UPDATE) && c.ua.cfg.SessionTimer.Method != "invite" {
 		c.sendOffer(l, ch, "", sip.UPDATE)
 		return
@@ -167,6 +174,32 @@ func (c *Call) nextChange() {
 		method = sip.UPDATE
 	}
 	c.makeChange(l, ch, func(sdp string) { c.sendOffer(l, ch, sdp, method) })
+}
+
+// askMedia does what ch wants of the media before its offer. The other side may offer
+// meanwhile, which is answered first.
+func (c *Call) askMedia(l *leg, ch *change) {
+	ask, negotiate := ch.ask, false
+	ch.ask = nil
+	c.media.run(func(ctx context.Context, m Media) (_ string, err error) {
+		negotiate, err = ask(ctx, m)
+		return "", err
+	}, func(_ string, err error) {
+		same, wanted := c.wanted(), c.wanted()
+		if ch.wants != nil {
+			ch.wants(&wanted)
+		}
+		switch {
+		case c.over(l): // finish has ended the change
+		case err != nil:
+			c.changeEnded(ch, err)
+		case !negotiate && wanted == same:
+			c.changeAgreed(ch)
+		default:
+			ch.begun = false
+			c.nextChange()
+		}
+	})
 }
 
 // makeChange makes the offer of ch.

@@ -484,8 +484,9 @@ func (c *Call) forkAnswered(e *callEvent) {
 	l, _ := c.legOf(e.res) // ended in any case
 	c.ackUnwanted(l, e.res)
 	if l.dialog.State != dialog.Terminated {
-		l.fork.Ended = true
-		c.sendBye(l.dialog, nil, func(error) {}) // nobody waits for a fork too many
+		c.forkEnded(l) // what comes in its dialog from now on finds none: section 12.2.2
+		// Nobody waits for a fork too many.
+		c.sendBye(l.dialog, nil, func(error) {})
 	}
 }
 

@@ -143,9 +143,10 @@ func TestForkAnswersAfterAnothersEarlyMedia(t *testing.T) {
 		w.Send(res)
 		require.Equal(w, "other", tag(value(w.ExpectRequest(w.T, "ACK"), "To")))
 		re := w.ExpectRequest(w.T, "INVITE")
+		early := w.media.All()[0]
 		require.Equal(w, "other", tag(value(re, "To")))
 		require.Zero(w, count[sipua.CallAnswered](w), "nobody is heard yet")
-		require.Equal(w, 1, early.Closed())
+		require.Equal(w, 1, early.Closed()) // count waited: media is closed beside the owner
 		require.NotEqual(w, line(string(invite.Body()), "a=fingerprint"), line(string(re.Body()), "a=fingerprint"))
 		sdp = answer(w.T, re.Body())
 		w.RespondSDP(re, 200, "OK", sdp)

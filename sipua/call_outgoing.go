@@ -299,6 +299,13 @@ func (c *Call) renewMedia() {
 	c.media = newMediaWorker(c, old.options)
 	c.voice, c.settled = nil, false
 	old.close()
+	if c.muted { // nobody is heard who has silenced the microphone
+		c.mute(true, func(err error) {
+			if err != nil {
+				c.handle(onMediaFailed, &callEvent{err: err})
+			}
+		})
+	}
 }
 
 // progress is section 13.2.2.1: 1xx. What is more than 100 rings, makes an early

@@ -47,7 +47,7 @@ func TestChangesInTurn(t *testing.T) {
 		require.NoError(k, refresh())
 
 		re = k.ExpectRequest(k.T, "INVITE")
-		require.NotEqual(k, line(credentials, "a=ice-ufrag:"), line(string(re.Body()), "a=ice-ufrag:"))
+		require.NotEqual(k, lineOf(credentials, "a=ice-ufrag:"), lineOf(string(re.Body()), "a=ice-ufrag:"))
 		k.agree(re)
 		require.NoError(k, ice())
 
@@ -62,7 +62,7 @@ func TestChangesInTurn(t *testing.T) {
 }
 
 // line is the first line of a description that begins so.
-func line(sdp, prefix string) string {
+func lineOf(sdp, prefix string) string {
 	for l := range strings.SplitSeq(sdp, "\r\n") {
 		if strings.HasPrefix(l, prefix) {
 			return l

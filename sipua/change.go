@@ -36,6 +36,7 @@ type change struct {
 	end func(error)
 
 	begun bool // its offer is open, or it waits for another try
+	leg   *leg // in which it has begun
 	tries int
 }
 
@@ -138,6 +139,14 @@ func (c *Call) offerable() *leg {
 	return c.leg
 }
 
+// beginAnew frees a change whose offer is open in another fork than l, which nobody is
+// going to answer any more.
+func (c *Call) beginAnew(l *leg) {
+	if len(c.changes) > 0 && c.changes[0].begun && c.changes[0].leg != l {
+		c.changes[0].begun = false
+	}
+}
+
 // nextChange begins the oldest change if nothing stands in its way. It stays first
 // in the list until it is agreed or refused.
 func (c *Call) nextChange() {
@@ -153,7 +162,7 @@ func (c *Call) nextChange() {
 		c.changeEnded(ch, nil)
 		return
 	}
-	ch.begun = true
+	ch.begun, ch.leg = true, l
 	if ch.ask != nil {
 		c.askMedia(l, ch)
 		return

@@ -368,12 +368,11 @@ func (c *Call) prackUnwanted(res *sip.Response) {
 func (c *Call) acknowledgeProgress(l *leg, res *sip.Response, sdp string) {
 	switch {
 	case sdp != "" && c.outgoing.offer == "" && l.remote == "" && offer.Valid(sdp) == nil:
-		l.remote = sdp
+		l.remote, l.answered = sdp, true
 		if c.voice != nil { // another fork has the media
 			c.prack(l, res, offer.Reject(sdp), nil)
 			return
 		}
-		l.answered = true
 		c.answerOffer(l, sdp, func(answer string, err error) {
 			if err != nil {
 				answer = offer.Reject(sdp)

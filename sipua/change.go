@@ -132,7 +132,10 @@ func (c *Call) agreedEarly() *leg {
 func (c *Call) offerable() *leg {
 	switch {
 	case c.state == Calling, c.state == Ringing:
-		return c.agreedEarly()
+		if l := c.agreedEarly(); l != nil && l.pracks == 0 { // RFC 6337 section 4.1
+			return l
+		}
+		return nil
 	case c.state != Established && c.state != Resuming, c.survival.flowless, c.unacked.waits(), c.leg.exchange.State() != offer.Stable:
 		return nil
 	}

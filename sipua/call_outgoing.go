@@ -369,6 +369,7 @@ func (c *Call) outgoingAnswered(e *callEvent) {
 	c.outgoing.noAnswer.stop()
 	l, err := c.legOf(e.res)
 	c.leg = l
+	c.beginAnew(l)
 	c.learnInfo(e.res)
 	c.learnCaller(e.res)
 	c.ua.dialogs[l.dialog.ID] = c // also when more forks rang than are kept
@@ -422,6 +423,7 @@ func (c *Call) settle(l *leg, then func(error)) {
 		return
 	case c.voice != nil && c.voice != l:
 		c.renewMedia()
+		c.voice, c.settled = l, true // it is new, and waits for nobody's answer
 		c.queueFirst(&change{op: "call", end: func(err error) { then(err) }})
 		return
 	}

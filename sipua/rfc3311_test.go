@@ -511,7 +511,7 @@ func TestUpdateWaitsForPrack(t *testing.T) {
 		update := w.ExpectRequest(w.T, "UPDATE")
 		w.RespondSDP(update, 200, "OK", k.answerTo(update), farTakes)
 		require.NoError(w, hold())
-		k.answers()
+		k.farAnswers()
 		k.bye()
 	})
 }
@@ -530,7 +530,7 @@ func TestUpdateBeforePrack(t *testing.T) {
 		w.ExpectResponse(w.T, 200)
 		k.update(k.far.LocalSDP())
 		k.applies(w.ExpectResponse(w.T, 200))
-		k.answers()
+		k.farAnswers()
 		k.bye()
 	})
 }

@@ -22,7 +22,8 @@ type unacked struct {
 // await sends the 2xx and keeps sending it.
 func (c *Call) await(tx *transaction.Server, res *sip.Response) {
 	c.unacked.stop()
-	u := &unacked{seq: tx.Request.CSeq().SeqNo, local: sdpOf(res), ours: c.leg.exchange.State() == offer.LocalOffer}
+	u := &unacked{seq: tx.Request.CSeq().SeqNo, local: sdpOf(res)}
+	u.ours = u.local != "" && c.leg.exchange.State() == offer.LocalOffer // else what is open is an UPDATE of ours
 	c.unacked = u
 	_ = tx.Respond(res) // a lost flow shows in the missing ACK
 	interval := transaction.T1

@@ -278,6 +278,7 @@ func (c *Call) publish() {
 func (c *Call) finish(end CallEnded) {
 	end.Call = c
 	c.end = end
+	c.ackFirst()
 	c.media.close()
 	c.unacked.stop()
 	c.incoming.stop()
@@ -287,6 +288,7 @@ func (c *Call) finish(end CallEnded) {
 	c.survival.stop()
 	c.conference.left(c)
 	c.ua.removeCall(c)
+	c.prackAfterEnd()
 	changes := c.changes
 	c.changes = nil
 	for _, w := range changes {
@@ -320,6 +322,10 @@ func (c *Call) receive(req *sip.Request, tx *transaction.Server) {
 	l := c.find(dialogOf(req))
 	if l == nil || !l.dialog.Accept(req) {
 		c.ua.respond(tx, sip.StatusInternalServerError, "CSeq Out of Order") // section 12.2.2
+		return
+	}
+	if c.state == Ended && req.Method != sip.PRACK {
+		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 		return
 	}
 	switch req.Method { // what stands for itself, in whatever dialog

@@ -263,6 +263,7 @@ func preference(i, n int) string {
 
 func (c *Call) makeAnswer(e *callEvent) {
 	c.incoming.accepting, c.incoming.headers = e.done, e.accept.Headers
+	c.incoming.progress.queue = nil // RFC 3262 section 3: the 200 takes the place of what waits behind a PRACK
 	c.ua.holdOthers(c)
 	c.describe(e.accept.Media, func(sdp string, err error) {
 		if err != nil {
@@ -321,7 +322,7 @@ func (c *Call) sendAnswer(e *callEvent) {
 		setSDP(res, e.sdp)
 	}
 	c.grantTimer(c.invite.Request, res)
-	if c.leg.exchange.State() == offer.RemoteOffer {
+	if !in.sent && c.leg.exchange.State() == offer.RemoteOffer { // else what is open is an UPDATE of theirs
 		_ = c.leg.exchange.Do(offer.AnswerOut)
 		c.agreed(e.sdp, in.offer)
 	}

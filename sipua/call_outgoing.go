@@ -14,6 +14,7 @@ import (
 // outgoing is what a call needs until it is answered (RFC 3261 section 13.2).
 type outgoing struct {
 	target   sip.Uri // a redirection changes it
+	to       sip.Uri // but not whom we have called (section 8.1.3.4)
 	options  CallOptions
 	extra    []sip.Header // of other parts of the user agent: Replaces, Referred-By
 	tag      string
@@ -38,7 +39,7 @@ type outgoing struct {
 //	             offer made  1xx               2xx                failure  flow lost       again    media failed  hang up              ACK  no ACK  BYE
 //	preparing    calling     –                 –                  ended    –               –        ended         ended                –    –       –
 //	calling      –           calling, ringing  established        ended    calling (wait)  calling  ended         canceling (CANCEL)   –    –       –
-//	ringing      –           ringing           established        ended    calling (wait)  calling  –             canceling (CANCEL)   –    –       –
+//	ringing      –           ringing           established        ended    calling (wait)  calling  canceling     canceling (CANCEL)   –    –       –
 //	canceling    –           canceling         ended (ACK, BYE)   ended    ended           –        –             –                    –    –       –
 //	established  –           –                 established (ACK)  –        –               –        ended (BYE)   ended (BYE)          yes  ended   ended
 //	ended        –           –                 ended (ACK, BYE)   –        –               –        –             –                    –    –       –
@@ -68,6 +69,7 @@ var outgoingTable = callTable{
 	{Ringing, onFailure, Ended, (*Call).outgoingFailed},
 	{Ringing, onFlowLost, Calling, (*Call).inviteLost},
 	{Ringing, onRetry, Calling, (*Call).inviteAgain},
+	{Ringing, onMediaFailed, Canceling, (*Call).earlyMediaFailed},
 	{Ringing, onHangup, Canceling, (*Call).sendCancel},
 
 	{Canceling, onProvisional, Canceling, (*Call).cancelAfter},
@@ -106,11 +108,14 @@ func (ua *UserAgent) Call(target string, o CallOptions) (*Call, error) {
 
 // newCall makes a call that has not begun.
 func (ua *UserAgent) newCall(uri sip.Uri, o CallOptions) *Call {
+	if o.Reliable == "" {
+		o.Reliable = ua.cfg.Reliable
+	}
 	c := &Call{
 		ua: ua, id: message.NewToken(24), direction: Outgoing, table: outgoingTable, state: Preparing,
 		remote:   identity("", uri),
 		answered: make(chan struct{}), ended: make(chan struct{}),
-		outgoing: outgoing{target: uri, options: o, tag: message.NewTag(), seq: 1},
+		outgoing: outgoing{target: uri, to: uri, options: o, tag: message.NewTag(), seq: 1},
 	}
 	c.publish()
 	return c
@@ -189,7 +194,7 @@ func (c *Call) sendInvite(e *callEvent) {
 	out.request = ua.request(func() *sip.Request {
 		req := sip.NewRequest(sip.INVITE, out.target)
 		req.AppendHeader(ua.from(out.tag))
-		req.AppendHeader(&sip.ToHeader{Address: *out.target.Clone()})
+		req.AppendHeader(&sip.ToHeader{Address: *out.to.Clone()})
 		callID := sip.CallIDHeader(c.id)
 		req.AppendHeader(&callID)
 		message.CSeq(req, out.seq)
@@ -241,7 +246,10 @@ func (c *Call) invited(res *sip.Response, err error) {
 	out.open = false
 	switch {
 	case err != nil:
-		if !lostFlow(err) || c.ua.closed || !c.handle(onFlowLost, &callEvent{err: err}) {
+		switch {
+		case lostFlow(err) && !c.ua.closed && c.handle(onFlowLost, &callEvent{err: err}):
+		case timedOut(err) && c.state == Calling && c.nextTarget(sip.StatusRequestTimeout) && c.handle(onRetry, &callEvent{}):
+		default:
 			c.handle(onFailure, &callEvent{err: err})
 		}
 	case res.StatusCode < 300:
@@ -252,21 +260,11 @@ func (c *Call) invited(res *sip.Response, err error) {
 	}
 }
 
-// retarget tells whether another INVITE follows the refusal of the first one.
-func (c *Call) retarget(res *sip.Response) bool {
-	switch {
-	case res.StatusCode == 422:
-		return c.tooBrief(res)
-	case res.StatusCode < 400:
-		return c.redirected(res)
-	}
-	return c.nextTarget(res)
-}
-
 // inviteAgain begins anew, with the same Call-ID and the next number (section 8.1.3.5).
 // What the first INVITE has made is over.
 func (c *Call) inviteAgain(*callEvent) {
 	c.dropLegs()
+	c.publish()
 	c.outgoing.seq++
 	if c.voice == nil {
 		c.sendWhenUp(c.outgoing.offer)
@@ -295,6 +293,13 @@ func (c *Call) renewMedia() {
 	c.media = newMediaWorker(c, old.options)
 	c.voice, c.settled = nil, false
 	old.close()
+	if c.muted { // nobody is heard who has silenced the microphone
+		c.mute(true, func(err error) {
+			if err != nil {
+				c.handle(onMediaFailed, &callEvent{err: err})
+			}
+		})
+	}
 }
 
 // progress is section 13.2.2.1: 1xx. What is more than 100 rings, makes an early
@@ -327,7 +332,7 @@ func (c *Call) progress(e *callEvent) {
 	case l == nil:
 	case reliable:
 		c.acknowledgeProgress(l, res, sdp)
-	case sdp != "" && l.exchange.State() == offer.LocalOffer:
+	case sdp != "" && !l.answered && l.exchange.State() == offer.LocalOffer:
 		l.remote = sdp // a preview of the answer, which may still change
 		c.preview(l)
 	}
@@ -358,6 +363,7 @@ func (c *Call) outgoingAnswered(e *callEvent) {
 	c.outgoing.noAnswer.stop()
 	l, err := c.legOf(e.res)
 	c.leg = l
+	c.beginAnew(l)
 	c.learnInfo(e.res)
 	c.learnCaller(e.res)
 	c.ua.dialogs[l.dialog.ID] = c // also when more forks rang than are kept
@@ -366,7 +372,7 @@ func (c *Call) outgoingAnswered(e *callEvent) {
 	if !late {
 		c.ackInvite(l, "")
 	}
-	if l.remote == "" || l.exchange.State() == offer.LocalOffer {
+	if !l.answered {
 		// The answer in the 2xx counts, unless a reliable one came before (RFC 6337
 		// section 3.1.1).
 		l.remote = sdp
@@ -386,7 +392,7 @@ func (c *Call) outgoingAnswered(e *callEvent) {
 		c.answerInAck(l)
 		return
 	}
-	if l.exchange.State() == offer.LocalOffer {
+	if !l.answered { // else what is open is an UPDATE of ours
 		_ = l.exchange.Do(offer.AnswerIn)
 	}
 	c.settle(l, func(err error) {
@@ -411,6 +417,7 @@ func (c *Call) settle(l *leg, then func(error)) {
 		return
 	case c.voice != nil && c.voice != l:
 		c.renewMedia()
+		c.voice, c.settled = l, true // it is new, and waits for nobody's answer
 		c.queueFirst(&change{op: "call", end: func(err error) { then(err) }})
 		return
 	}
@@ -418,6 +425,8 @@ func (c *Call) settle(l *leg, then func(error)) {
 	c.media.applyAnswer(l.remote, false, func(err error) {
 		if err == nil {
 			c.agreed(c.outgoing.offer, l.remote)
+		} else if c.voice == l {
+			c.settled = false // it is tried again with the 2xx
 		}
 		then(err)
 	})
@@ -449,6 +458,14 @@ func (c *Call) ackInvite(l *leg, sdp string) {
 	c.acknowledge(l.dialog, c.outgoing.request.tx.Request, sdp)
 }
 
+// ackFirst acknowledges the 2xx of a call that ends while the answer for the ACK is being
+// made: nothing of what it offers is taken.
+func (c *Call) ackFirst() {
+	if c.leg != nil && c.leg.ack == nil && c.outgoing.request != nil {
+		c.ackInvite(c.leg, offer.Reject(c.leg.remote))
+	}
+}
+
 func (c *Call) announceAnswered() {
 	close(c.answered)
 	c.publish()
@@ -473,13 +490,18 @@ func (c *Call) forkAnswered(e *callEvent) {
 	l, _ := c.legOf(e.res) // ended in any case
 	c.ackUnwanted(l, e.res)
 	if l.dialog.State != dialog.Terminated {
-		l.fork.Ended = true
-		c.sendBye(l.dialog, nil, func(error) {}) // nobody waits for a fork too many
+		c.forkEnded(l) // what comes in its dialog from now on finds none: section 12.2.2
+		// Nobody waits for a fork too many.
+		c.sendBye(l.dialog, nil, func(error) {})
 	}
 }
 
 // ackUnwanted acknowledges a 2xx whose session is not wanted: an offer in it is refused.
 func (c *Call) ackUnwanted(l *leg, res *sip.Response) {
+	if l.ack != nil {
+		c.ackInvite(l, *l.ack) // the same for each retransmission
+		return
+	}
 	answer := ""
 	if c.outgoing.offer == "" && l.remote == "" {
 		answer = offer.Reject(sdpOf(res))
@@ -496,8 +518,17 @@ func (c *Call) sendCancel(e *callEvent) {
 	c.cancelAfter(e)
 }
 
+// earlyMediaFailed: what was agreed before the answer does not hold any more.
+func (c *Call) earlyMediaFailed(e *callEvent) {
+	c.outgoing.gaveUp = asError("call", CodeMediaFailed, e.err)
+	c.sendCancel(e)
+}
+
 // cancelAfter sends the CANCEL once that is allowed: after a provisional response.
-func (c *Call) cancelAfter(*callEvent) {
+func (c *Call) cancelAfter(e *callEvent) {
+	if e.res != nil {
+		c.prackUnwanted(e.res)
+	}
 	out := &c.outgoing
 	x := out.request
 	if !out.open { // between two INVITEs

@@ -20,6 +20,9 @@ type change struct {
 	op string
 	// needed, when set, is asked when its turn has come: false is success already.
 	needed func() bool
+	// ask, when set, is done to the media first, once, while no offer is open. It may take
+	// as long as a person wants, and tells whether an offer is needed.
+	ask func(context.Context, Media) (negotiate bool, err error)
 	// prepare, when set, is done to the media before it makes the offer, and undo after
 	// the offer was refused.
 	prepare, undo func(context.Context, Media) error
@@ -35,6 +38,7 @@ type change struct {
 	end func(error)
 
 	begun bool // its offer is open, or it waits for another try
+	leg   *leg // in which it has begun
 	tries int
 }
 
@@ -130,11 +134,22 @@ func (c *Call) agreedEarly() *leg {
 func (c *Call) offerable() *leg {
 	switch {
 	case c.state == Calling, c.state == Ringing:
-		return c.agreedEarly()
+		if l := c.agreedEarly(); l != nil && l.pracks == 0 { // RFC 6337 section 4.1
+			return l
+		}
+		return nil
 	case c.state != Established && c.state != Resuming, c.survival.flowless, c.unacked.waits(), c.leg.exchange.State() != offer.Stable:
 		return nil
 	}
 	return c.leg
+}
+
+// beginAnew frees a change whose offer is open in another fork than l, which nobody is
+// going to answer any more.
+func (c *Call) beginAnew(l *leg) {
+	if len(c.changes) > 0 && c.changes[0].begun && c.changes[0].leg != l {
+		c.changes[0].begun = false
+	}
 }
 
 // nextChange begins the oldest change if nothing stands in its way. It stays first
@@ -152,7 +167,11 @@ func (c *Call) nextChange() {
 		c.changeEnded(ch, nil)
 		return
 	}
-	ch.begun = true
+	ch.begun, ch.leg = true, l
+	if ch.ask != nil {
+		c.askMedia(l, ch)
+		return
+	}
 	if ch.bare && l.takes(sip.UPDATE) && c.ua.cfg.SessionTimer.Method != "invite" {
 		c.sendOffer(l, ch, "", sip.UPDATE)
 		return
@@ -167,6 +186,32 @@ func (c *Call) nextChange() {
 		method = sip.UPDATE
 	}
 	c.makeChange(l, ch, func(sdp string) { c.sendOffer(l, ch, sdp, method) })
+}
+
+// askMedia does what ch wants of the media before its offer. The other side may offer
+// meanwhile, which is answered first.
+func (c *Call) askMedia(l *leg, ch *change) {
+	ask, negotiate := ch.ask, false
+	ch.ask = nil
+	c.media.run(func(ctx context.Context, m Media) (_ string, err error) {
+		negotiate, err = ask(ctx, m)
+		return "", err
+	}, func(_ string, err error) {
+		same, wanted := c.wanted(), c.wanted()
+		if ch.wants != nil {
+			ch.wants(&wanted)
+		}
+		switch {
+		case c.over(l): // finish has ended the change
+		case err != nil:
+			c.changeEnded(ch, err)
+		case !negotiate && wanted == same:
+			c.changeAgreed(ch)
+		default:
+			ch.begun = false
+			c.nextChange()
+		}
+	})
 }
 
 // makeChange makes the offer of ch.
@@ -233,6 +278,9 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 	var limit *timer
 	x = c.requestIn(l, func() *sip.Request {
 		req := l.dialog.Request(method)
+		if method == sip.INVITE {
+			l.rseq = 0 // RFC 3262 section 3: each transaction has its own numbers
+		}
 		c.capabilities(req)
 		if !l.early() {
 			c.askTimer(req)
@@ -242,7 +290,9 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 	}, func(res *sip.Response, err error) {
 		if err == nil && res.StatusCode < 200 {
 			if method == sip.INVITE && isReliable(res) && l.inOrder(res) {
-				preview = sdpOf(res)
+				if preview == "" {
+					preview = sdpOf(res)
+				}
 				c.prack(l, res, "", nil)
 			}
 			return
@@ -275,9 +325,9 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 		if method == sip.INVITE {
 			acknowledge("")
 		}
-		answer := sdpOf(res)
+		answer := preview // RFC 6337 section 3.1.1: nothing later answers again
 		if answer == "" {
-			answer = preview
+			answer = sdpOf(res)
 		}
 		if !c.over(l) {
 			c.startTimer(res)
@@ -378,8 +428,10 @@ func (c *Call) offerRefused(l *leg, ch *change, sdp string, res *sip.Response, e
 		}
 	}
 	switch {
-	case lost: // recover begins it again
+	case lost: // flowBack begins it again
 		ch.begun = false
+		c.flowGone()
+		c.ua.awaitsFlow()
 	case again:
 		c.ua.after(wait, retry)
 	}

@@ -140,6 +140,22 @@
 // exception is an incoming call whose 200 has not been acknowledged yet: the ACK
 // cannot arrive any more, and the call ends after 32 s (RFC 3261 section 13.3.1.4).
 //
+// # Transfer
+//
+// [Call.Transfer] asks the other side to call somebody else (REFER, RFC 3515), and
+// [Call.TransferTo] to take the place of another call of ours at its other side.
+// [TransferProgress] tells how that goes, [Transfer.Done] what became of it. A
+// transfer that succeeds ends the calls, one that fails leaves them.
+//
+//	t, err := call.Transfer(ctx, "1003", sipua.TransferOptions{})
+//	if err != nil { … } // 405: the other side knows no REFER
+//	_, err = t.Done(ctx) // 486: 1003 is busy, and the call goes on
+//
+// The other way round, [CallReferred] and [ReferralReceived] tell of a REFER to us.
+// Nothing is called before [Referral.Accept]. An INVITE that takes the place of a call
+// (Replaces, RFC 3891) is accepted by itself, since the person talks already; it is the
+// event [CallReplaced]. Config.ManualReplaces leaves that to the program.
+//
 // # Subscriptions and messages
 //
 // [UserAgent.Subscribe] keeps a subscription (RFC 6665) to somebody's presence,

@@ -12,18 +12,28 @@ func (c *Call) Mute(ctx context.Context, mute bool) error {
 			done(c.stateError("a call can be muted from when it is made or accepted until it ends"))
 			return
 		}
-		c.media.run(func(_ context.Context, m Media) (string, error) {
-			muter, ok := m.(Muter)
-			if !ok {
-				return "", &Error{Code: CodeUnsupported, Reason: "this media cannot be muted"}
-			}
-			return "", muter.Mute(mute)
-		}, func(_ string, err error) {
-			if err == nil {
-				c.muted = mute
-				c.publish()
-			}
-			done(err)
-		})
+		c.mute(mute, done)
+	})
+}
+
+// mute silences the media, and the one that takes its place meanwhile.
+func (c *Call) mute(mute bool, done func(error)) {
+	w := c.media
+	w.run(func(_ context.Context, m Media) (string, error) {
+		muter, ok := m.(Muter)
+		if !ok {
+			return "", &Error{Code: CodeUnsupported, Reason: "this media cannot be muted"}
+		}
+		return "", muter.Mute(mute)
+	}, func(_ string, err error) {
+		switch {
+		case w != c.media && c.state != Ended:
+			c.mute(mute, done)
+			return
+		case err == nil:
+			c.muted = mute
+			c.publish()
+		}
+		done(err)
 	})
 }

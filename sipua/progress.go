@@ -34,19 +34,39 @@ type provisional struct {
 	sdp      string
 	headers  []Header
 	reliable bool
+	acked    bool // its PRACK has come, and is perhaps being answered
 	res      *sip.Response
 }
 
+// stop ends it with the final response. What is pending then is not sent any more, but
+// its PRACK may be on its way (RFC 3262 section 3).
 func (p *progress) stop() {
 	p.again.stop()
 	p.deadline.stop()
-	p.pending, p.queue = nil, nil
+	p.queue, p.settled = nil, nil
 }
+
+// prackAfterEnd keeps the dialog of an ended call for as long as a PRACK can be on its way.
+func (c *Call) prackAfterEnd() {
+	ua, g := c.ua, &c.incoming.progress
+	if g.pending == nil || ua.closed || len(ua.dialogs) >= 2*maxCalls {
+		return
+	}
+	id := c.leg.dialog.ID
+	ua.dialogs[id] = c
+	ua.after(transaction.Timeout, func() {
+		if ua.dialogs[id] == c {
+			delete(ua.dialogs, id)
+		}
+	})
+}
+
+// unsettled: a description of ours waits for its PRACK.
+func (p *progress) unsettled() bool { return p.pending != nil && p.pending.sdp != "" }
 
 // whenSettled calls f once no description of ours waits for its PRACK.
 func (p *progress) whenSettled(f func()) {
-	holds := func(r *provisional) bool { return r.sdp != "" }
-	if p.pending != nil && holds(p.pending) || slices.ContainsFunc(p.queue, holds) {
+	if p.unsettled() {
 		p.settled = append(p.settled, f)
 		return
 	}
@@ -167,6 +187,9 @@ func (c *Call) provide(p *provisional) {
 		g.queue = append(g.queue, p)
 		return
 	}
+	if c.incoming.sent {
+		p.sdp = "" // RFC 6337 section 3.1.1: it has arrived, and a second one would be an offer
+	}
 	p.res = c.inviteResponse(p.status, p.reason)
 	for _, h := range p.headers {
 		p.res.AppendHeader(sip.NewHeader(h.Name, h.Value))
@@ -229,10 +252,11 @@ func (c *Call) provideReliably(p *provisional) {
 func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 	g := &c.incoming.progress
 	p := g.pending
-	if c.direction != Incoming || p == nil || !acknowledges(req, p.res) {
+	if c.direction != Incoming || p == nil || p.acked || !acknowledges(req, p.res) {
 		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 		return
 	}
+	p.acked = true
 	sdp, problem := c.ua.sessionOf(req)
 	g.again.stop()
 	g.deadline.stop()
@@ -240,13 +264,25 @@ func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 		res := c.ua.response(req, sip.StatusOK, "OK", l.dialog.ID.LocalTag)
 		setSDP(res, answer)
 		_ = tx.Respond(res) // the flow's end is told elsewhere
-		c.pracked(p)
+	}
+	// RFC 6337 table 2: a PRACK that matches is answered 2xx, with nothing accepted of what
+	// it offers. Then there is no session any more, and the call ends.
+	refuse := func(r *refusal) {
+		answer := offer.Reject(sdpOf(req))
+		if answer == "" {
+			c.ua.refuse(tx, r)
+			c.pracked(p)
+			return
+		}
+		respond(answer)
+		c.handle(onMediaFailed, &callEvent{err: &Error{Code: CodeMediaFailed, Reason: "the offer in a PRACK cannot be used: " + r.warning}})
 	}
 	switch {
-	case problem != nil:
-		c.ua.refuse(tx, problem)
-		c.pracked(p)
-	case p.sdp != "" && l.exchange.State() == offer.LocalOffer:
+	case c.state == Ended: // it has crossed our refusal
+		g.pending = nil
+		respond(offer.Reject(sdpOf(req)))
+	case p.sdp != "" && l.exchange.State() == offer.LocalOffer: // whatever it brings is our answer
+		sdp = sdpOf(req)
 		c.media.applyAnswer(sdp, false, func(err error) {
 			if c.state == Ended {
 				return
@@ -259,18 +295,25 @@ func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 			_ = l.exchange.Do(offer.AnswerIn)
 			l.remote, c.settled = sdp, true
 			c.agreed(p.sdp, sdp)
+			c.pracked(p)
 		})
+	case problem != nil:
+		refuse(problem)
 	case sdp != "":
 		c.answerOffer(l, sdp, func(answer string, err error) {
-			if err != nil {
-				c.refuseOffer(tx, err)
+			switch {
+			case err == nil:
+				respond(answer)
 				c.pracked(p)
-				return
+			case c.over(l):
+				respond("")
+			default:
+				refuse(&refusal{sip.StatusNotAcceptableHere, 399, "the session description cannot be used"})
 			}
-			respond(answer)
 		})
 	default:
 		respond("")
+		c.pracked(p)
 	}
 }
 
@@ -302,7 +345,25 @@ func (c *Call) pracked(p *provisional) {
 
 // isReliable tells whether a provisional response has to be acknowledged.
 func isReliable(res *sip.Response) bool {
-	return slices.Contains(message.Tokens(res, "Require"), "100rel") && message.First(res, "RSeq") != nil
+	return res.StatusCode > sip.StatusTrying && slices.Contains(message.Tokens(res, "Require"), "100rel") && message.First(res, "RSeq") != nil
+}
+
+// prackUnwanted acknowledges a reliable response that comes while the call is given up:
+// without a PRACK it would come for 32 s. What it offers is refused.
+func (c *Call) prackUnwanted(res *sip.Response) {
+	if !isReliable(res) {
+		return
+	}
+	l, err := c.legOf(res)
+	if l == nil || err != nil || !l.inOrder(res) {
+		return
+	}
+	answer := ""
+	if c.outgoing.offer == "" && l.remote == "" {
+		l.remote = sdpOf(res)
+		answer = offer.Reject(l.remote)
+	}
+	c.prack(l, res, answer, nil)
 }
 
 // acknowledgeProgress is the caller's side (RFC 3262 sections 4 and 5): PRACK, with our
@@ -310,7 +371,7 @@ func isReliable(res *sip.Response) bool {
 func (c *Call) acknowledgeProgress(l *leg, res *sip.Response, sdp string) {
 	switch {
 	case sdp != "" && c.outgoing.offer == "" && l.remote == "" && offer.Valid(sdp) == nil:
-		l.remote = sdp
+		l.remote, l.answered = sdp, true
 		if c.voice != nil { // another fork has the media
 			c.prack(l, res, offer.Reject(sdp), nil)
 			return
@@ -322,8 +383,8 @@ func (c *Call) acknowledgeProgress(l *leg, res *sip.Response, sdp string) {
 			}
 			c.prack(l, res, answer, nil)
 		})
-	case sdp != "" && l.exchange.State() == offer.LocalOffer:
-		l.remote = sdp
+	case sdp != "" && !l.answered && l.exchange.State() == offer.LocalOffer:
+		l.remote, l.answered = sdp, true
 		_ = l.exchange.Do(offer.AnswerIn)
 		c.preview(l)
 		c.prackWithOffer(l, res)
@@ -338,6 +399,7 @@ func (c *Call) prack(l *leg, res *sip.Response, sdp string, handler func(*sip.Re
 		return
 	}
 	rack := message.HeaderValue(res, "RSeq") + " " + strconv.Itoa(int(res.CSeq().SeqNo)) + " " + string(res.CSeq().MethodName)
+	l.pracks++
 	c.requestIn(l, func() *sip.Request {
 		req := l.dialog.Request(sip.PRACK)
 		req.AppendHeader(sip.NewHeader("RAck", rack))
@@ -347,9 +409,14 @@ func (c *Call) prack(l *leg, res *sip.Response, sdp string, handler func(*sip.Re
 		setSDP(req, sdp)
 		return req
 	}, func(res *sip.Response, err error) {
-		if handler != nil && (err != nil || res.StatusCode >= 200) {
+		if err == nil && res.StatusCode < 200 {
+			return
+		}
+		l.pracks--
+		if handler != nil {
 			handler(res, err)
 		}
 		// Otherwise its answer says nothing about the call: what it acknowledges has come.
+		c.nextChange()
 	})
 }

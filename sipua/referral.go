@@ -296,19 +296,12 @@ func (r *Referral) follow(e *referralEvent) {
 	if r.silent {
 		res.AppendHeader(sip.NewHeader("Refer-Sub", "false")) // RFC 4488 section 4
 	}
-	if r.dialog.State == dialog.Early && r.call == nil {
-		r.dialog.Confirm(res)
-	}
 	lost := r.tx.Respond(res)
 	r.patience.stop()
-	switch {
-	case lost != nil: // the call is made all the same: it was wanted
+	if lost != nil || r.silent { // nobody is to be told; the call is wanted all the same
 		r.state = referralOver
 		r.leave(e)
-	case r.silent:
-		r.state = referralOver
-		r.leave(e)
-	default:
+	} else {
 		r.until = time.Now().Add(longRing)
 		r.expiry = ua.after(longRing, func() { r.handle(referralExpired, &referralEvent{}) })
 		r.report(&referralEvent{status: sip.StatusTrying, reason: "Trying"}) // RFC 3515 section 2.4.4: at once

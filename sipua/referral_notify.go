@@ -72,7 +72,6 @@ func (r *Referral) send() {
 		}
 		r.reports.sending = false
 		if err != nil || res.StatusCode >= 300 { // RFC 6665 section 4.2.2: the subscription is gone
-			r.reports.next = nil
 			r.handle(referralUntold, &referralEvent{})
 			return
 		}

@@ -472,3 +472,22 @@ func TestReferralWhenClosed(t *testing.T) {
 		require.Equal(w, sipua.Ended, call.State())
 	})
 }
+
+// REFER, NOTIFY and its answer are as good as a re-INVITE to say where somebody is.
+func TestReferralRefreshesTheTarget(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.outgoing()
+		_, r := k.referred("<sip:1003@example.com>", h("Contact", "<sip:first@peer.invalid;transport=ws>"))
+		w.delay.Store(int64(time.Second)) // so that the notification comes first
+		_, err := r.Accept(w.Context(), sipua.CallOptions{})
+		require.NoError(w, err)
+		w.ExpectResponse(w.T, 202)
+		n := w.ExpectRequest(w.T, "NOTIFY")
+		require.Equal(w, "sip:first@peer.invalid;transport=ws", n.Recipient.String())
+		w.Respond(n, 200, "OK", h("Contact", "<sip:second@peer.invalid;transport=ws>"))
+		w.Respond(w.ExpectRequest(w.T, "INVITE"), 180, "Ringing")
+		n = w.ExpectRequest(w.T, "NOTIFY")
+		require.Equal(w, "sip:second@peer.invalid;transport=ws", n.Recipient.String())
+		w.Respond(n, 200, "OK")
+	})
+}

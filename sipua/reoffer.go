@@ -54,12 +54,13 @@ func (c *Call) refuseOffer(tx *transaction.Server, err error) {
 }
 
 // busy answers an offer that comes at the wrong time (section 14.2, RFC 3311 section
-// 5.2), and reports whether it did: 491 when our own is open, 500 when theirs is.
+// 5.2), and reports whether it did: 491 when our own is open, 500 when theirs is or when a
+// description of ours waits for its PRACK (RFC 6337 section 4.2).
 func (c *Call) busy(l *leg, tx *transaction.Server) bool {
 	switch {
 	case l.exchange.State() == offer.LocalOffer && c.state != Accepted:
 		c.ua.respond(tx, sip.StatusRequestPending, "Request Pending") // glare, or our own INVITE is not answered yet
-	case l.exchange.State() != offer.Stable:
+	case l.exchange.State() != offer.Stable, c.incoming.progress.unsettled():
 		c.ua.respond(tx, sip.StatusInternalServerError, "Server Internal Error", sip.NewHeader("Retry-After", strconv.Itoa(rand.IntN(11))))
 	default:
 		return false
@@ -119,6 +120,9 @@ func (c *Call) receiveUpdate(l *leg, req *sip.Request, tx *transaction.Server) {
 	case c.state == Ended || c.state == Canceling:
 		c.ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist")
 		return
+	case l.updating: // with an offer or without
+		c.ua.respond(tx, sip.StatusInternalServerError, "Server Internal Error", sip.NewHeader("Retry-After", strconv.Itoa(rand.IntN(11))))
+		return
 	case problem != nil:
 		c.ua.refuse(tx, problem)
 		return
@@ -132,6 +136,7 @@ func (c *Call) receiveUpdate(l *leg, req *sip.Request, tx *transaction.Server) {
 	}
 	c.refreshed(l, req)
 	answer := func(local string, err error) {
+		l.updating = false
 		if err != nil {
 			c.refuseOffer(tx, err)
 			return
@@ -151,6 +156,7 @@ func (c *Call) receiveUpdate(l *leg, req *sip.Request, tx *transaction.Server) {
 		answer("", nil)
 		return
 	}
+	l.updating = true
 	c.answerOffer(l, sdp, answer)
 }
 

@@ -69,8 +69,7 @@ func (l *link) requestHere(build func() *sip.Request, handler func(*sip.Response
 
 func (x *exchange) begin(l *link, err error) {
 	switch {
-	case err != nil && x.retry > 0 && x.retries < maxRetries && !x.ua.closed:
-		x.retries = maxRetries // the next flow counts, however long that takes within x.retry
+	case err != nil && x.retry == patiently && !x.ua.closed:
 		x.wait()
 		return
 	case err != nil:
@@ -115,7 +114,13 @@ func (x *exchange) wait() {
 		x.begin(l, nil)
 		return
 	}
-	x.ua.atNextFlow(x.retry, x.begin)
+	x.ua.atNextFlow(x.retry, func(l *link, err error) {
+		if err != nil {
+			x.handler(nil, err)
+			return
+		}
+		x.begin(l, nil)
+	})
 }
 
 // waiter is what has to be sent over the next flow.

@@ -96,10 +96,15 @@ func (c *Call) recovered(err error) {
 
 // flowLost: l is gone, and what was under way on it has failed.
 func (c *Call) flowLost(l *link) {
-	if c.link != l || c.survival.flowless {
-		return
+	if c.link == l {
+		c.flowGone()
 	}
+}
+
+// flowGone: what is sent now would be lost.
+func (c *Call) flowGone() {
 	switch {
+	case c.survival.flowless:
 	case c.state == Established, c.state == Accepted, c.state == Resuming,
 		c.direction == Incoming && (c.state == Ringing || c.state == Answering || c.state == Canceling):
 		c.survival.flowless = true

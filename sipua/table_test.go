@@ -19,7 +19,7 @@ var outgoingDrawing = drawing{
 	states: map[CallState][]string{
 		Preparing:   {"calling sendInvite", "–", "–", "ended outgoingFailed", "–", "–", "ended offerFailed", "ended givenUp", "–", "–", "–"},
 		Calling:     {"–", "calling progress", "established outgoingAnswered", "ended outgoingFailed", "calling inviteLost", "calling inviteAgain", "ended offerFailed", "canceling sendCancel", "–", "–", "–"},
-		Ringing:     {"–", "ringing progress", "established outgoingAnswered", "ended outgoingFailed", "calling inviteLost", "calling inviteAgain", "–", "canceling sendCancel", "–", "–", "–"},
+		Ringing:     {"–", "ringing progress", "established outgoingAnswered", "ended outgoingFailed", "calling inviteLost", "calling inviteAgain", "canceling earlyMediaFailed", "canceling sendCancel", "–", "–", "–"},
 		Canceling:   {"–", "canceling cancelAfter", "ended answeredTooLate", "ended givenUp", "ended givenUpLater", "–", "–", "–", "–", "–", "–"},
 		Established: {"–", "–", "established answeredAgain", "–", "–", "–", "ended establishedMediaFailed", "ended hangUpEstablished", "established acked", "ended neverAcked", "ended remoteBye"},
 		Ended:       {"–", "–", "ended forkAnswered", "–", "–", "–", "–", "–", "–", "–", "–"},

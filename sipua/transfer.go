@@ -345,7 +345,7 @@ func (t *Transfer) refer(*transferEvent) {
 	x.next = func(*sip.Request) (uint32, bool) {
 		seq := t.dialog.NextSeq()
 		t.id = strconv.FormatUint(uint64(seq), 10)
-		return seq, t.state == transferReferring || t.state == transferParted
+		return seq, t.dialog.State != dialog.Terminated // hung up between the challenge and its answer
 	}
 }
 

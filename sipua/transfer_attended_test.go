@@ -143,6 +143,7 @@ func TestAttendedTransferWhoseTargetHangsUp(t *testing.T) {
 		w.Respond(b.refer, 202, "Accepted")
 		require.NoError(w, b.wait())
 		other.bye()
+		time.Sleep(10 * time.Second)
 		k.pending(b)
 		k.notify("refer", "terminated", "SIP/2.0 200 OK")
 		w.ExpectResponse(w.T, 200)
@@ -157,7 +158,7 @@ func TestAttendedTransferTarget(t *testing.T) {
 	for name, c := range map[string]struct{ from, contact, want, require string }{
 		"a GRUU":            {"<sip:bob@example.com>;tag=x", "<sip:bob@example.com;gr=urn:uuid:1>", "sip:bob@example.com;gr=urn:uuid:1", ""},
 		"an address":        {"<sip:bob@example.com>;tag=x", "<sip:bob@192.0.2.1:5060>", "sip:bob@example.com", "replaces"},
-		"withheld":          {"<sip:anonymous@Anonymous.Invalid>;tag=x", "<sip:0815@pbx.example.com>", "sip:0815@pbx.example.com", ""},
+		"withheld":          {"<sip:anonymous@Anonymous.Invalid>;tag=x", "<sip:0815@pbx.example.com?Subject=x>", "sip:0815@pbx.example.com", ""},
 		"headers and a tel": {"<tel:+15551234;x=y>;tag=x", "<sip:gw@example.com?Subject=x>", "tel:+15551234;x=y", "replaces"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -183,8 +184,12 @@ func TestAttendedTransferTarget(t *testing.T) {
 				require.Equal(w, c.want, uri)
 				require.Equal(w, c.require, headers.Get("Require"))
 				require.Equal(w, other.call.ID()+";to-tag=x;from-tag="+tag(value(other.ok, "To")), headers.Get("Replaces"))
-				w.Respond(b.refer, 603, "Decline")
-				typed(w.T, b.wait(), sipua.CodeRejected, 603)
+				w.Respond(b.refer, 202, "Accepted")
+				require.NoError(w, b.wait())
+				require.Equal(w, c.want, b.Target())
+				k.told("refer", "terminated", "SIP/2.0 603 Decline")
+				_, err := k.outcome(b)
+				typed(w.T, err, sipua.CodeRejected, 603)
 				require.False(w, k.call.OnHold(sipua.Local))
 			})
 		})

@@ -151,6 +151,7 @@ func TestTransferWhenTheFlowIsLost(t *testing.T) {
 		w.Drop(1006, "")
 		w.ExpectDial(w.T)
 		w.ExpectDial(w.T)
+		k.agree(w.ExpectRequest(w.T, "INVITE")) // from where we are now
 		k.pending(b)
 		k.notify("refer", "terminated", "SIP/2.0 200 OK")
 		w.ExpectResponse(w.T, 200)
@@ -168,6 +169,18 @@ func TestTransferWhenTheFlowIsLost(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		_, err := k.outcome(b)
 		typed(w.T, err, sipua.CodeConnectionLost, 0)
+	})
+	play(t, func(w *world) { // lost, but heard of since: the subscription itself runs out
+		k := w.outgoing()
+		b := k.transferred(sipua.TransferOptions{})
+		w.Drop(1006, "")
+		w.ExpectDial(w.T)
+		w.ExpectDial(w.T)
+		k.agree(w.ExpectRequest(w.T, "INVITE"))
+		k.told("refer", "active;expires=60", "SIP/2.0 100 Trying")
+		time.Sleep(93 * time.Second)
+		_, err := k.outcome(b)
+		typed(w.T, err, sipua.CodeTimeout, 0)
 	})
 	play(t, func(w *world) { // before the response: nobody knows whether it arrived
 		k := w.outgoing()
@@ -235,5 +248,58 @@ func TestTransferWhoseContextEnds(t *testing.T) {
 		w.ExpectResponse(w.T, 200)
 		k.gone()
 		require.Equal(w, []string{"200 OK done"}, told(w.recorded()))
+	})
+}
+
+// Hung up before the REFER could be sent, or sent again: there is nobody to refer.
+func TestTransferThatIsTooLate(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.outgoing()
+		release := w.HoldDials()
+		w.Drop(1006, "")
+		synctest.Wait()
+		b := k.starting(func(ctx context.Context) (*sipua.Transfer, error) {
+			return k.call.Transfer(ctx, "1003", sipua.TransferOptions{})
+		})
+		synctest.Wait()
+		hungUp := begin(func() error { return k.call.Hangup(w.Context()) })
+		synctest.Wait()
+		release()
+		w.Respond(w.ExpectRequest(w.T, "BYE"), 200, "OK")
+		require.NoError(w, hungUp())
+		typed(w.T, b.wait(), sipua.CodeCanceled, 0)
+	})
+	answered := make(chan struct{})
+	play(t, func(w *world) {
+		k := w.outgoing()
+		b := k.transfer(sipua.TransferOptions{})
+		answered = make(chan struct{})
+		w.Respond(b.refer, 407, "Proxy Authentication Required", h("Proxy-Authenticate", `Digest realm="r", nonce="n"`))
+		synctest.Wait()
+		k.bye()
+		close(answered)
+		typed(w.T, b.wait(), sipua.CodeRejected, 407)
+		w.ExpectNothing(w.T, time.Minute)
+	}, func(c *sipua.Config) {
+		c.CredentialsFor = func(context.Context, sipua.Challenge) (sipua.Credentials, error) {
+			<-answered
+			return sipua.Credentials{Password: "secret"}, nil
+		}
+	})
+}
+
+// NOTIFY is a target refresh request (RFC 6665 section 3.2).
+func TestTransferNotificationsRefreshTheTarget(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.outgoing()
+		k.transferred(sipua.TransferOptions{})
+		n := k.NewInDialogRequest("NOTIFY", k.invite, k.ok, h("Event", "refer"), h("Subscription-State", "terminated"), h("Contact", "<sip:moved@peer.invalid;transport=ws>"))
+		setContent(n, "message/sipfrag", "SIP/2.0 200 OK")
+		w.Send(n)
+		w.ExpectResponse(w.T, 200)
+		bye := w.ExpectRequest(w.T, "BYE")
+		require.Equal(w, "sip:moved@peer.invalid;transport=ws", bye.Recipient.String())
+		w.Respond(bye, 200, "OK")
+		w.end(k.call)
 	})
 }

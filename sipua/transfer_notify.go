@@ -111,12 +111,9 @@ func (t *Transfer) told(e *transferEvent) {
 	}
 }
 
-// wait for the next notification. The state may have ended meanwhile.
+// wait for the next notification.
 func (t *Transfer) wait(d time.Duration) {
 	t.patience.stop()
-	if t.state == transferEnded {
-		return
-	}
 	t.patience = t.ua.after(d, func() { t.handle(referExpired, &transferEvent{}) })
 }
 

@@ -23,14 +23,12 @@ func (c *Call) StopVideo(ctx context.Context) error {
 	return c.ua.do(ctx, "stop video", func(done func(error)) { c.setVideo(nil, false, done) })
 }
 
-// setVideo changes the source first: that may take as long as a person wants, during
-// which other changes go on.
+// setVideo changes the source when no offer is open, and offers what that changes.
 func (c *Call) setVideo(source *VideoSource, none bool, done func(error)) {
 	if c.state != Established && c.state != Accepted {
 		done(c.stateError("the call is not answered"))
 		return
 	}
-	before := c.video
 	set := func(ctx context.Context, m Media, source *VideoSource) (bool, error) {
 		sender, ok := m.(VideoSender)
 		if !ok {
@@ -38,30 +36,41 @@ func (c *Call) setVideo(source *VideoSource, none bool, done func(error)) {
 		}
 		return sender.SetVideo(ctx, source)
 	}
-	negotiate := false
-	c.media.run(func(ctx context.Context, m Media) (_ string, err error) {
-		negotiate, err = set(ctx, m, source)
-		return "", err
-	}, func(_ string, err error) {
-		switch {
-		case err != nil:
-			done(err)
-		case c.state == Ended:
-			done(errCallOver)
-		case !negotiate && c.noVideo == none:
-			c.video = source
-			done(nil)
-		default:
-			c.change(&change{
-				op:     "video",
-				wants:  func(o *OfferOptions) { o.NoVideo = none },
-				agreed: func() { c.video, c.noVideo = source, none },
-				undo: func(ctx context.Context, m Media) error {
-					_, err := set(ctx, m, before)
-					return err
-				},
-				end: done,
-			})
+	var before *VideoSource
+	var noneBefore bool
+	ch := &change{
+		op: "video",
+		needed: func() bool {
+			before, noneBefore = c.video, c.noVideo
+			return true
+		},
+		ask:    func(ctx context.Context, m Media) (bool, error) { return set(ctx, m, source) },
+		wants:  func(o *OfferOptions) { o.NoVideo = none },
+		agreed: func() { c.video, c.noVideo = source, none },
+		undo: func(ctx context.Context, m Media) error {
+			_, err := set(ctx, m, before)
+			return err
+		},
+	}
+	ch.end = func(err error) {
+		if err == nil && source != nil && c.videoRefused() {
+			c.video, c.noVideo = before, noneBefore
+			c.undo(ch)
+			err = &Error{Code: CodeRejected, Reason: "the other side does not take video"}
 		}
-	})
+		done(err)
+	}
+	c.change(ch)
+}
+
+// videoRefused: the other side has refused each stream of video (RFC 3264 section 6).
+func (c *Call) videoRefused() bool {
+	refused := false
+	for _, s := range c.streams {
+		if s.Kind == "video" && !s.Refused {
+			return false
+		}
+		refused = refused || s.Kind == "video"
+	}
+	return refused
 }

@@ -7,7 +7,6 @@ import (
 // event turns an event of the core into one of the facade. It runs in the user
 // agent's dispatcher, so that events keep their order.
 func (p *port) event(a *agent, e sipua.Event) {
-	onCall := func(c *sipua.Call, kind string, payload map[string]any) { p.emit(p.handleOf(c), kind, payload) }
 	switch e := e.(type) {
 	case sipua.Connected:
 		p.emit(a.handle, "connected", object("flow", e.Flow, "server", e.Server))
@@ -31,34 +30,13 @@ func (p *port) event(a *agent, e sipua.Event) {
 		p.emit(a.handle, "unregistered", withError(object(), e.Err))
 	case sipua.ProtocolError:
 		p.emit(a.handle, "protocolError", withError(object(), e.Err))
-	case sipua.IncomingCall:
-		o := callObject(e.Call)
-		o["call"] = p.handleOf(e.Call)
-		p.emit(a.handle, "incoming", o)
-	case sipua.CallStateChanged:
-		onCall(e.Call, "state", object("state", string(e.State)))
-	case sipua.CallRinging:
-		onCall(e.Call, "ringing", object("status", e.Status, "reason", e.Reason, "earlyMedia", e.EarlyMedia))
-	case sipua.CallAnswered:
-		onCall(e.Call, "answered", object())
-	case sipua.CallHeld:
-		onCall(e.Call, "held", object("by", string(e.By)))
-	case sipua.CallResumed:
-		onCall(e.Call, "resumed", object("by", string(e.By)))
-	case sipua.CallEnded:
-		onCall(e.Call, "ended", withError(object("by", string(e.By), "status", e.Status, "reason", e.Reason), e.Err))
-		p.forget(e.Call)
-	case sipua.CallInfo:
-		o := withContent(object(), e.ContentType, e.Body)
-		optional(o, "package", e.Package)
-		p.emitOn(e.Call, "info", o)
-	case sipua.CallMessage:
-		p.emitOn(e.Call, "message", withContent(object(), e.ContentType, e.Body))
 	case sipua.IncomingMessage:
 		o := object("from", identityObject(e.From), "to", identityObject(e.To))
 		p.emit(a.handle, "message", withContent(o, e.ContentType, e.Body))
 	default:
-		p.subscriptionEvent(a, e)
+		if !p.callEvent(a, e) {
+			p.subscriptionEvent(a, e)
+		}
 	}
 }
 

@@ -10,7 +10,7 @@ class AudioNode {
 	connect(node) { if (node.context !== this.context) throw new DOMException("of another context", "InvalidAccessError"); this.to.push(node); }
 	disconnect() { this.to = []; }
 }
-page.contexts = []; page.players = [];
+page.contexts = [];
 page.AudioContext = class AudioContext {
 	state = "running"; nodes = [];
 	constructor() { page.contexts.push(this); }
@@ -24,10 +24,6 @@ page.AudioContext = class AudioContext {
 		return Object.assign(new AudioNode(this), { track });
 	}
 	createMediaStreamDestination() { return Object.assign(new AudioNode(this), { stream: new page.MediaStream([new Track("audio")]) }); }
-};
-page.Audio = class Audio {
-	constructor() { page.players.push(this); }
-	async play() { if (!this.srcObject || !this.muted) page.complaints.push("plays what should only be decoded"); }
 };
 page.heard = (track) => {
 	const reaches = (node) => node.gain.value !== 0 && (node.stream?.getTracks().includes(track) || node.to.some(reaches));

@@ -66,15 +66,13 @@ class DTMFSender extends Target {
 	}
 }
 class Sender {
-	streams = []; #transceiver; #sent;
+	streams = []; everSent = false; #transceiver;
 	constructor(transceiver, track) {
 		this.#transceiver = transceiver;
 		this.track = track;
-		this.#sent = !!track;
 		this.dtmf = transceiver.kind === "audio" ? new DTMFSender(transceiver) : null;
 	}
-	get unused() { return !this.track && !this.#sent; }
-	put(track) { this.track = track; this.#sent ||= !!track; }
+	get unused() { return !this.track && !this.everSent; }
 	setStreams(...streams) { this.streams = streams; }
 	async replaceTrack(track) {
 		if (track && !(track instanceof Track)) throw new TypeError("not a MediaStreamTrack");
@@ -84,7 +82,7 @@ class Sender {
 		delete page.failing.replaceTrack;
 		if (name) throw new DOMException("replaceTrack fails", name);
 		await null; // in the operations chain
-		this.put(track);
+		this.track = track;
 	}
 }
 class Transceiver {
@@ -125,15 +123,23 @@ page.RTCPeerConnection = class RTCPeerConnection extends Target {
 		this.#begin("addTrack");
 		if (!(track instanceof Track)) throw new TypeError("not a MediaStreamTrack");
 		if (this.#transceivers.some((t) => t.sender.track === track)) throw new DOMException("added already", "InvalidAccessError");
-		const unused = this.#transceivers.find((t) => t.kind === track.kind && !t.stopped && t.sender.unused);
+		const unused = this.#transceivers.find((t) => t.kind === track.kind && (!t.stopped || t.mid === null) && t.sender.unused);
 		if (unused) {
-			unused.sender.put(track);
+			if (unused.stopped) throw wrong("the existing transceiver is stopping"); // as Chromium has it
+			unused.sender.track = track;
 			unused.direction = /recv/.test(unused.direction) ? "sendrecv" : "sendonly";
 			return unused.sender;
 		}
 		const added = new Transceiver(track.kind, track, "sendrecv");
 		this.#transceivers.push(added);
 		return added.sender;
+	}
+	addTransceiver(track, { direction = "sendrecv", streams = [] } = {}) {
+		this.#begin("addTransceiver");
+		const added = new Transceiver(track.kind, track, direction);
+		added.sender.setStreams(...streams);
+		this.#transceivers.push(added);
+		return added;
 	}
 	getReceivers() { return this.#transceivers.map((t) => t.receiver); }
 	getTransceivers() { return [...this.#transceivers]; }
@@ -168,7 +174,12 @@ page.RTCPeerConnection = class RTCPeerConnection extends Target {
 		this.#pending = { type, sdp };
 		if (type === "offer") {
 			this.signalingState = "have-local-offer";
-			this.#transceivers.filter((t) => !t.stopped).forEach((t, i) => { t.fresh = t.mid === null; t.mid = String(i); });
+			this.#transceivers.filter((t) => !t.stopped).forEach((t, i) => {
+				// As Chromium has it: what was stopped after a rollback takes its old place.
+				const heir = this.#transceivers.find((other) => other.stopped && other.mid === null && other.place === i) ?? t;
+				heir.fresh ||= heir.mid === null;
+				heir.mid = String(heir.place = i);
+			});
 		} else this.#agree(sections(sdp).map((s) => s.direction));
 		if (this.iceGatheringState === "complete") {
 			if (this.#generation === this.restarts) return;
@@ -210,7 +221,8 @@ page.RTCPeerConnection = class RTCPeerConnection extends Target {
 		this.#current = this.#pending;
 		this.#pending = null;
 		this.signalingState = "stable";
-		this.#transceivers.forEach((t, i) => { t.offered = t.fresh = false; if (!t.stopped) t.currentDirection = directions[i] ?? "inactive"; });
+		this.#transceivers = this.#transceivers.filter((t) => !t.stopped || t.mid === null);
+		this.#transceivers.filter((t) => !t.stopped).forEach((t, i) => { t.offered = t.fresh = false; if (!t.stopped) { t.currentDirection = directions[i] ?? "inactive"; t.sender.everSent ||= /^send/.test(t.currentDirection); } });
 	}
 	#rollback() { // the directions that the page wants stay
 		this.#in("have-local-offer", "have-remote-offer");

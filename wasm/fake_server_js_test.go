@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"syscall/js"
 	"testing"
 
@@ -210,7 +211,7 @@ func (f *facade) respondSDP(ws js.Value, req *sip.Request, sdp string) *sip.Resp
 func (f *facade) invite(ws js.Value, ua int) (invite *sip.Request, call int) {
 	f.t.Helper()
 	invite = f.peer.NewRequest("INVITE", "sip:1001@example.com")
-	sipuatest.SetSDP(invite, remoteSDP("audio sendrecv"))
+	sipuatest.SetSDP(invite, offerSDP("audio sendrecv"))
 	ws.Call("deliver", invite.String())
 	f.response(180)
 	e := f.expectEvent(ua, "incoming")
@@ -219,4 +220,12 @@ func (f *facade) invite(ws js.Value, ua int) (invite *sip.Request, call int) {
 	require.Equal(f.t, "sip:peer@peer.invalid", text(e.Get("remote"), "uri"))
 	require.Equal(f.t, "peer", text(e.Get("remote"), "user"))
 	return invite, e.Get("call").Int()
+}
+
+// offerSDP is remoteSDP with what an offer to a browser must have: the user agent
+// refuses others before it rings.
+func offerSDP(sections ...string) string {
+	dtls := "a=ice-ufrag:far1\r\na=ice-pwd:" + strings.Repeat("p", 24) + "\r\na=setup:actpass\r\na=rtcp-mux\r\n" +
+		"a=fingerprint:sha-256 " + strings.Repeat("AB:", 31) + "AB\r\n"
+	return strings.ReplaceAll(remoteSDP(sections...), "SAVPF 0\r\n", "SAVPF 0\r\n"+dtls)
 }

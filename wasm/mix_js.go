@@ -50,7 +50,6 @@ type mix struct {
 	sent     *sent // whose place the mix has
 	own, all js.Value
 	nodes    []js.Value // sources, to be disconnected
-	players  []js.Value // see play
 	track    js.Value
 }
 
@@ -145,32 +144,17 @@ func (m *mix) hear(o *peer) {
 	receivers := o.pc.Call("getReceivers")
 	for i := range receivers.Length() {
 		if track := receivers.Index(i).Get("track"); text(track, "kind") == "audio" {
-			m.play(m.source(track, m.all))
+			m.source(track, m.all)
 		}
 	}
 }
 
-// source feeds a track to a node and returns the stream it made for it.
-func (m *mix) source(track, to js.Value) js.Value {
+// source feeds a track to a node.
+func (m *mix) source(track, to js.Value) {
 	stream := m.desk.host.Get("MediaStream").New(js.ValueOf([]any{track}))
 	node := m.desk.context.Call("createMediaStreamSource", stream)
 	node.Call("connect", to)
 	m.nodes = append(m.nodes, node)
-	return stream
-}
-
-// play has Chromium decode a stream from the network: it does so only for a media
-// element, which is muted here.
-func (m *mix) play(stream js.Value) {
-	player := m.desk.host.Get("Audio")
-	if !isObject(player) {
-		return
-	}
-	player = player.New()
-	player.Set("muted", true)
-	player.Set("srcObject", stream)
-	m.players = append(m.players, player)
-	settleSilently(func() js.Value { return player.Call("play") })
 }
 
 // disconnect takes all sources away.
@@ -178,10 +162,7 @@ func (m *mix) disconnect() {
 	for _, node := range m.nodes {
 		node.Call("disconnect")
 	}
-	for _, player := range m.players {
-		player.Set("srcObject", nil)
-	}
-	m.nodes, m.players = nil, nil
+	m.nodes = nil
 }
 
 func (m *mix) silence(muted, hold bool) {

@@ -20,11 +20,15 @@ func (p *port) create(handle int, args js.Value) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.readCallConfig(&cfg, args)
 	cfg.Transport = sockets{host: p.host}
 	cfg.OnEvent = func(e sipua.Event) { p.event(a, e) }
 	cfg.Media = func(ctx context.Context, c *sipua.Call, options any) (sipua.Media, error) {
 		o, _ := options.(js.Value)
-		h := p.handleOf(c)
+		h, ok := p.known(ctx, c)
+		if !ok {
+			return nil, context.Cause(ctx)
+		}
 		media, err := newPeer(ctx, p.desk, readMediaOptions(o), iceServers, gather, func(pc, stream js.Value) {
 			p.emit(h, "peerconnection", map[string]any{"peerConnection": pc})
 			p.emit(h, "localstream", map[string]any{"stream": stream})
@@ -90,23 +94,12 @@ var agentOps = map[string]func(*port, context.Context, *agent, js.Value) (any, e
 		defer cancel()
 		return nil, a.ua.Shutdown(ctx)
 	},
-	"call": func(p *port, _ context.Context, a *agent, args js.Value) (any, error) {
-		headers, err := readHeaders(args.Get("headers"), "call")
-		if err != nil {
-			return nil, err
-		}
-		// Locked until the handle is known: the call's first events wait for it.
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		c, err := a.ua.Call(text(args, "target"), sipua.CallOptions{Media: args.Get("media"), Headers: headers})
-		if err != nil {
-			return nil, err
-		}
-		p.addLocked(c, int(number(args, "call", 0)))
-		return callObject(c), nil
-	},
-	"subscribe": func(p *port, _ context.Context, a *agent, args js.Value) (any, error) { return p.subscribe(a, args) },
-	"publish":   (*port).publish,
+	"call":       func(p *port, _ context.Context, a *agent, args js.Value) (any, error) { return p.dial(a, args) },
+	"restore":    func(p *port, _ context.Context, a *agent, args js.Value) (any, error) { return p.restore(a, args) },
+	"swap":       (*port).swap,
+	"conference": (*port).conference,
+	"subscribe":  func(p *port, _ context.Context, a *agent, args js.Value) (any, error) { return p.subscribe(a, args) },
+	"publish":    (*port).publish,
 	"message": func(_ *port, ctx context.Context, a *agent, args js.Value) (any, error) {
 		o, err := readMessage(args)
 		if err != nil {
@@ -131,48 +124,4 @@ func readMessage(args js.Value) (o sipua.MessageOptions, err error) {
 		o.ContentType, o.Body, err = readContent(args, "message")
 	}
 	return o, err
-}
-
-// callOps are the verbs of a call.
-var callOps = map[string]func(context.Context, *sipua.Call, js.Value) (any, error){
-	"accept": func(ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
-		return nil, c.Accept(ctx, sipua.AcceptOptions{Media: args.Get("media")})
-	},
-	"reject": func(ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
-		return nil, c.Reject(ctx, int(number(args, "status", 486)))
-	},
-	"hangup": func(ctx context.Context, c *sipua.Call, _ js.Value) (any, error) { return nil, c.Hangup(ctx) },
-	"hold":   func(ctx context.Context, c *sipua.Call, _ js.Value) (any, error) { return nil, c.Hold(ctx) },
-	"resume": func(ctx context.Context, c *sipua.Call, _ js.Value) (any, error) { return nil, c.Resume(ctx) },
-	"mute": func(ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
-		return nil, c.Mute(ctx, args.Get("mute").Truthy())
-	},
-	"dtmf": func(ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
-		return nil, c.SendDTMF(ctx, text(args, "tones"), sipua.DTMFOptions{
-			Duration: time.Duration(number(args, "duration", 0)) * time.Millisecond,
-			Gap:      time.Duration(number(args, "gap", 0)) * time.Millisecond,
-		})
-	},
-	"info": func(ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
-		contentType, body, err := readContent(args, "info")
-		if err != nil {
-			return nil, err
-		}
-		return nil, c.Info(ctx, sipua.InfoOptions{Package: text(args, "package"), ContentType: contentType, Body: body})
-	},
-	"callMessage": func(ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
-		o, err := readMessage(args)
-		if err != nil {
-			return nil, err
-		}
-		return nil, c.Message(ctx, o)
-	},
-}
-
-func callObject(c *sipua.Call) map[string]any {
-	return object("id", c.ID(), "remote", identityObject(c.Remote()))
-}
-
-func identityObject(i sipua.Identity) map[string]any {
-	return object("displayName", i.DisplayName, "uri", i.URI, "user", i.User)
 }

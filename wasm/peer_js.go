@@ -36,7 +36,8 @@ type peer struct {
 	videoEnded func()
 
 	closed  bool
-	unwatch []func() // take the listeners of WatchConnection away
+	check   time.Duration // closedCheck
+	unwatch []func()      // take the listeners of WatchConnection away
 }
 
 var (
@@ -68,7 +69,7 @@ func readMediaOptions(v js.Value) mediaOptions {
 // newPeer gets the local sound and makes the peer connection. found is told of
 // both as soon as they exist.
 func newPeer(ctx context.Context, d *desk, o mediaOptions, iceServers js.Value, gather time.Duration, found func(pc, stream js.Value)) (*peer, error) {
-	p := &peer{host: d.host, desk: d, stream: o.stream, gather: gather}
+	p := &peer{host: d.host, desk: d, stream: o.stream, gather: gather, check: closedCheck}
 	if isObject(p.stream) {
 		if !isStream(p.stream) {
 			return nil, &sipua.Error{Code: sipua.CodeInvalidArgument, Reason: "media.stream is not a MediaStream"}
@@ -91,13 +92,11 @@ func newPeer(ctx context.Context, d *desk, o mediaOptions, iceServers js.Value, 
 	if err == nil {
 		p.pc = pc
 		found(p.pc, p.stream)
-		_, err = try(func() js.Value {
-			tracks := p.stream.Call("getTracks")
-			for i := range tracks.Length() {
-				p.send(tracks.Index(i), p.own)
-			}
-			return js.Undefined()
-		})
+		var tracks js.Value
+		tracks, err = try(func() js.Value { return p.stream.Call("getTracks") })
+		for i := 0; err == nil && i < tracks.Length(); i++ {
+			err = p.send(tracks.Index(i), p.own)
+		}
 	}
 	if err != nil {
 		p.Close()
@@ -122,8 +121,8 @@ func (p *peer) gone() error {
 // alive is a context that ends with ctx, and when the peer connection is closed.
 func (p *peer) alive(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	var check *time.Timer
-	check = time.AfterFunc(closedCheck, func() {
+	var timer *time.Timer
+	timer = time.AfterFunc(p.check, func() {
 		if ctx.Err() != nil {
 			return
 		}
@@ -131,9 +130,9 @@ func (p *peer) alive(ctx context.Context) (context.Context, context.CancelFunc) 
 			cancel(err)
 			return
 		}
-		check.Reset(closedCheck)
+		timer.Reset(p.check)
 	})
-	return ctx, func() { check.Stop(); cancel(nil) }
+	return ctx, func() { timer.Stop(); cancel(nil) }
 }
 
 // call calls a method of object, which is the peer connection or one of its
@@ -189,4 +188,5 @@ func (p *peer) Close() {
 	if p.own {
 		stopTracks(p.stream)
 	}
+	garbage.soon()
 }

@@ -18,7 +18,11 @@ func (p *peer) CreateOffer(ctx context.Context, o sipua.OfferOptions) (string, e
 	p.before = p.wanted
 	p.want(wishes{o.Hold, o.NoVideo}, true)
 	before := p.gathering()
-	if err := p.describe(ctx, "createOffer"); err != nil {
+	err := p.describe(ctx, "createOffer")
+	if err == nil && p.misplaced() {
+		err = p.describe(ctx, "createOffer")
+	}
+	if err != nil {
 		p.want(p.before, false)
 		return "", err
 	}
@@ -49,6 +53,20 @@ func (p *peer) describe(ctx context.Context, method string) error {
 	}
 	_, err = p.call(ctx, p.pc, "setLocalDescription", d)
 	return err
+}
+
+// misplaced says that a stream of the offer has fallen to a transceiver which is
+// out of use, while one in use has none. Chromium does so with a new video stream
+// after endVideo has stopped one at the same place. The offer made next puts the
+// new one behind it.
+func (p *peer) misplaced() bool {
+	transceivers := p.pc.Call("getTransceivers")
+	for i := range transceivers.Length() {
+		if t := transceivers.Index(i); !stopped(t) && t.Get("mid").IsNull() {
+			return true
+		}
+	}
+	return false
 }
 
 // want sets the directions of the next description. A stream receives unless it
@@ -149,7 +167,16 @@ func (p *peer) Rollback(ctx context.Context) error {
 	if err == nil {
 		p.early = early{}
 	}
+	deaf := p.wanted.hold && !p.before.hold
 	p.want(p.before, false)
+	if err == nil && deaf {
+		// Chromium stops playing as soon as an offer that does not receive is applied, and a
+		// rollback alone does not make it play again: an offer of the old directions does,
+		// which is rolled back as well.
+		if err = p.describe(ctx, "createOffer"); err == nil {
+			_, err = p.call(ctx, p.pc, "setLocalDescription", map[string]any{"type": "rollback"})
+		}
+	}
 	return err
 }
 

@@ -17,15 +17,29 @@ type sent struct {
 	unlisten func()   // takes the listener for the end of a video away; may be nil
 }
 
-// send adds a track to the peer connection.
-func (p *peer) send(track js.Value, own bool) {
+// send adds a track to the peer connection. With addTrack, unlike addTransceiver,
+// an offer of the other side that crosses ours makes use of the same stream (RFC
+// 8829 section 5.10).
+func (p *peer) send(track js.Value, own bool) error {
 	s := &sent{video: text(track, "kind") == "video"}
-	s.sender = p.pc.Call("addTrack", track, p.stream)
+	var err error
+	s.sender, err = try(func() js.Value { return p.pc.Call("addTrack", track, p.stream) })
+	if err != nil {
+	}
+	if s.video && err != nil && p.gone() == nil {
+		// Chromium wants to use the stream that endVideo has stopped.
+		streams := map[string]any{"streams": []any{p.stream}}
+		s.sender, err = try(func() js.Value { return p.pc.Call("addTransceiver", track, streams).Get("sender") })
+	}
+	if err != nil {
+		return err
+	}
 	s.use(track, own)
 	if s.video {
 		p.watchVideo(s)
 	}
 	p.sent = append(p.sent, s)
+	return nil
 }
 
 // use notes the track that is sent from now on and gives the last one back.

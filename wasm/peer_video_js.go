@@ -60,17 +60,21 @@ func (p *peer) video() (transceiver js.Value, s *sent) {
 	return transceiver, nil
 }
 
-// dropStopped gives back the video of streams that the other side has refused
-// (RFC 8829 section 5.10 stops their transceivers).
+// dropStopped gives back the video of a stream that the other side has refused:
+// its transceiver is stopped, or gone already (RFC 8829 section 5.10).
 func (p *peer) dropStopped() {
-	transceivers := p.pc.Call("getTransceivers")
-	for i := range transceivers.Length() {
-		if t := transceivers.Index(i); stopped(t) && isVideo(t) {
-			for _, s := range p.sent {
-				if s.sender.Equal(t.Get("sender")) {
-					p.drop(s)
-				}
+	inUse := func(s *sent) bool {
+		transceivers := p.pc.Call("getTransceivers")
+		for i := range transceivers.Length() {
+			if t := transceivers.Index(i); t.Get("sender").Equal(s.sender) {
+				return !stopped(t)
 			}
+		}
+		return false
+	}
+	for _, s := range p.sent {
+		if s.video && !inUse(s) {
+			p.drop(s)
 		}
 	}
 }
@@ -123,14 +127,12 @@ func (p *peer) openVideo(ctx context.Context, source *sipua.VideoSource) (track 
 // placeVideo sends track on the video stream that there is, or on a new one.
 func (p *peer) placeVideo(ctx context.Context, transceiver js.Value, s *sent, track js.Value, own bool) (negotiate bool, err error) {
 	if !transceiver.Truthy() {
-		// With addTrack, unlike addTransceiver, an offer of the other side that
-		// crosses ours makes use of the same stream (RFC 8829 section 5.10).
-		_, err := try(func() js.Value { p.send(track, own); return js.Undefined() })
-		if err == nil {
-			p.show(track, own)
-			p.silence()
+		if err := p.send(track, own); err != nil {
+			return false, err
 		}
-		return err == nil, err
+		p.show(track, own)
+		p.silence()
+		return true, nil
 	}
 	sender := transceiver.Get("sender")
 	placed := &sent{sender: sender, video: true}

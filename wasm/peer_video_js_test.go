@@ -21,7 +21,7 @@ func videoOf(t *testing.T, pc js.Value) (found js.Value) {
 	t.Helper()
 	all := pc.Call("getTransceivers")
 	for i := range all.Length() {
-		if v := all.Index(i); v.Get("kind").String() == "video" {
+		if v := all.Index(i); v.Get("kind").String() == "video" && !v.Get("stopped").Bool() {
 			require.True(t, found.IsUndefined(), "one video stream")
 			found = v
 		}
@@ -122,15 +122,18 @@ func TestPeerVideoRefused(t *testing.T) {
 		want    error
 		says    string
 	}{
-		"camera denied":     {sipua.VideoSource{}, func(p page) { p.Set("microphone", map[string]any{"reject": exception("NotAllowedError")}) }, sipua.ErrMediaDenied, "camera"},
-		"no camera":         {sipua.VideoSource{}, func(p page) { p.Set("microphone", map[string]any{"reject": exception("NotFoundError")}) }, sipua.ErrMediaNotFound, "camera"},
-		"camera busy":       {sipua.VideoSource{}, func(p page) { p.Set("microphone", map[string]any{"reject": exception("NotReadableError")}) }, sipua.ErrMediaFailed, "camera"},
-		"screen denied":     {sipua.VideoSource{Screen: true}, func(p page) { p.Set("screen", map[string]any{"reject": exception("NotAllowedError")}) }, sipua.ErrMediaDenied, "screen"},
-		"no screen":         {sipua.VideoSource{Screen: true}, func(p page) { p.Get("mediaDevices").Set("getDisplayMedia", js.Undefined()) }, sipua.ErrUnsupported, "screen"},
-		"insecure page":     {sipua.VideoSource{}, func(p page) { p.Set("mediaDevices", js.Undefined()) }, sipua.ErrMediaDenied, "https://"},
-		"no stream":         {sipua.VideoSource{Options: own}, func(page) {}, sipua.ErrInvalidArgument, "MediaStream"},
-		"no video in it":    {sipua.VideoSource{}, func(p page) { p.Get("mediaDevices").Set("getUserMedia", p.Get("onlySound")) }, sipua.ErrMediaNotFound, "camera"},
-		"not with addTrack": {sipua.VideoSource{}, func(p page) { p.Get("failing").Set("addTrack", "InvalidStateError") }, nil, "addTrack"},
+		"camera denied":  {sipua.VideoSource{}, func(p page) { p.Set("microphone", map[string]any{"reject": exception("NotAllowedError")}) }, sipua.ErrMediaDenied, "camera"},
+		"no camera":      {sipua.VideoSource{}, func(p page) { p.Set("microphone", map[string]any{"reject": exception("NotFoundError")}) }, sipua.ErrMediaNotFound, "camera"},
+		"camera busy":    {sipua.VideoSource{}, func(p page) { p.Set("microphone", map[string]any{"reject": exception("NotReadableError")}) }, sipua.ErrMediaFailed, "camera"},
+		"screen denied":  {sipua.VideoSource{Screen: true}, func(p page) { p.Set("screen", map[string]any{"reject": exception("NotAllowedError")}) }, sipua.ErrMediaDenied, "screen"},
+		"no screen":      {sipua.VideoSource{Screen: true}, func(p page) { p.Get("mediaDevices").Set("getDisplayMedia", js.Undefined()) }, sipua.ErrUnsupported, "screen"},
+		"insecure page":  {sipua.VideoSource{}, func(p page) { p.Set("mediaDevices", js.Undefined()) }, sipua.ErrMediaDenied, "https://"},
+		"no stream":      {sipua.VideoSource{Options: own}, func(page) {}, sipua.ErrInvalidArgument, "MediaStream"},
+		"no video in it": {sipua.VideoSource{}, func(p page) { p.Get("mediaDevices").Set("getUserMedia", p.Get("onlySound")) }, sipua.ErrMediaNotFound, "camera"},
+		"not taken": {sipua.VideoSource{}, func(p page) {
+			p.Get("failing").Set("addTrack", "OperationError")
+			p.Get("failing").Set("addTransceiver", "OperationError")
+		}, nil, "addTransceiver"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, m, pc := talk(t, nil, "audio sendrecv")
@@ -178,6 +181,10 @@ func TestPeerVideoRolledBack(t *testing.T) {
 	require.Equal(t, 1, camera.Get("stops").Int())
 	require.Equal(t, "sendrecv", directionsOf(negotiate(t, m, sipua.OfferOptions{}, remoteSDP("audio sendrecv"))))
 	require.Len(t, m.sent, 1)
+
+	require.True(t, setVideo(t, m, &sipua.VideoSource{}), "and it can be asked for again")
+	require.Equal(t, "sendrecv sendrecv", directionsOf(negotiate(t, m, sipua.OfferOptions{}, remoteSDP("audio sendrecv", "video sendrecv"))))
+	require.Equal(t, "1", text(videoOf(t, pc), "mid"), "the stream has a place in the description")
 }
 
 // The other side refuses the stream (port 0): the browser stops it, and the camera
@@ -186,8 +193,11 @@ func TestPeerVideoStoppedByTheOtherSide(t *testing.T) {
 	_, m, pc := talk(t, nil, "audio sendrecv")
 	setVideo(t, m, &sipua.VideoSource{})
 	camera := sentVideo(t, pc)
-	negotiate(t, m, sipua.OfferOptions{}, remoteSDP("audio sendrecv", "video inactive"))
+	_, err := m.CreateOffer(t.Context(), sipua.OfferOptions{})
+	require.NoError(t, err)
 	videoOf(t, pc).Call("stop")
+	require.NoError(t, m.ApplyAnswer(t.Context(), remoteSDP("audio sendrecv", "video inactive"), false))
+	require.Equal(t, 1, pc.Call("getTransceivers").Length())
 	require.False(t, setVideo(t, m, nil))
 	require.Equal(t, 1, camera.Get("stops").Int())
 	require.True(t, setVideo(t, m, &sipua.VideoSource{}), "a stream of its own")

@@ -215,9 +215,9 @@ func TestPortTwoUserAgents(t *testing.T) {
 	require.Equal(t, []int{2, 4}, []int{a, b})
 	one.Call("fail")
 	require.Equal(t, 1006, f.expectEvent(ua, "disconnected").Get("code").Int())
-	f.expectState(a, "ended")
-	f.requireError(f.expectEvent(a, "ended").Get("error"), "connection-lost")
+	require.JSONEq(t, `{"why":"flow","offering":false}`, json(f.expectEvent(a, "recovering")), "it rings on")
 	f.expectEvent(ua, "unregistered")
+	f.expectEvent(ua, "reconnecting")
 	f.do("reject", b, nil)
 	f.response(486)
 }

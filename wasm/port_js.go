@@ -16,20 +16,22 @@ import (
 //	host.emit(handle, type, payload)             ◀─ events, in order
 //
 // Objects are known to both sides by handles: the facade hands out odd ones for
-// what it creates, Go even ones for incoming calls and subscriptions. A call only
+// what it creates, Go even ones for what comes in. A call only
 // enqueues: a callback of the browser must not wait.
 type port struct {
 	host js.Value
 	desk *desk
 
-	mu      sync.Mutex // guards what is below: callbacks, ops and events meet here
-	queue   []request
-	wake    chan struct{}                                 // capacity 1
-	agents  map[int]*agent                                // by handle
-	objects map[int]any                                   // by handle: *sipua.Call, Subscription, Notifier or Publication
-	handles map[any]int                                   // the other way round
-	last    int                                           // even handle given out last
-	early   map[*sipua.Publication]sipua.PublicationEnded // over before publish could say which one it is
+	mu       sync.Mutex // guards what is below: callbacks, ops and events meet here
+	queue    []request
+	wake     chan struct{}                                 // capacity 1
+	agents   map[int]*agent                                // by handle
+	objects  map[int]any                                   // by handle: *sipua.Call, Subscription, Referral and so on
+	handles  map[any]int                                   // the other way round
+	added    chan struct{}                                 // closed, and made anew, when there is another handle
+	last     int                                           // even handle given out last
+	early    map[*sipua.Publication]sipua.PublicationEnded // over before publish could say which one it is
+	progress map[*sipua.Transfer][]sipua.TransferProgress  // told before transfer could say which one it is
 }
 
 // request is one port.call.
@@ -51,6 +53,7 @@ func newPort(host js.Value) *port {
 	return &port{
 		host: host, desk: newDesk(host), wake: make(chan struct{}, 1),
 		agents: map[int]*agent{}, objects: map[int]any{}, handles: map[any]int{}, early: map[*sipua.Publication]sipua.PublicationEnded{},
+		progress: map[*sipua.Transfer][]sipua.TransferProgress{}, added: make(chan struct{}),
 	}
 }
 
@@ -124,8 +127,12 @@ func (p *port) run(ctx context.Context, r request) (any, error) {
 	switch o := o.(type) {
 	case *sipua.Call:
 		if op, ok := callOps[r.op]; ok {
-			return op(ctx, o, r.args)
+			return op(p, ctx, o, r.args)
 		}
+	case *sipua.Referral:
+		return p.referralOp(ctx, o, r.op, r.args)
+	case *sipua.Conference:
+		return p.conferenceOp(ctx, o, r.op, r.args)
 	case *sipua.Subscription:
 		return subscriptionOp(ctx, o, r.op)
 	case *sipua.Notifier:
@@ -134,7 +141,7 @@ func (p *port) run(ctx context.Context, r request) (any, error) {
 		return publicationOp(ctx, o, r.op, r.args)
 	default:
 		if a == nil {
-			return nil, &sipua.Error{Op: r.op, Code: sipua.CodeInvalidState, Reason: "the call, subscription or publication is over"}
+			return nil, &sipua.Error{Op: r.op, Code: sipua.CodeInvalidState, Reason: "the call, subscription or whatever it was is over"}
 		}
 	}
 	return nil, unknownOp(r.op)
@@ -178,11 +185,36 @@ func (p *port) emit(handle int, kind string, payload map[string]any) {
 
 // emitOn tells the facade of an event of o, unless o is over for the facade.
 func (p *port) emitOn(o any, kind string, payload map[string]any) {
-	p.mu.Lock()
-	handle, known := p.handles[o]
-	p.mu.Unlock()
-	if known {
+	if handle, known := p.lookup(o); known {
 		p.emit(handle, kind, payload)
+	}
+}
+
+// lookup returns the handle of an object that the facade knows.
+func (p *port) lookup(o any) (handle int, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	handle, known = p.handles[o]
+	return handle, known
+}
+
+// known waits until the facade knows o: what runs beside the events may be faster than
+// the event that tells of it, as with a call that is accepted by itself. It is false
+// when ctx ends before.
+func (p *port) known(ctx context.Context, o any) (handle int, known bool) {
+	for {
+		p.mu.Lock()
+		handle, known = p.handles[o]
+		added := p.added
+		p.mu.Unlock()
+		if known {
+			return handle, true
+		}
+		select {
+		case <-added:
+		case <-ctx.Done():
+			return 0, false
+		}
 	}
 }
 
@@ -201,6 +233,8 @@ func (p *port) handleOf(o any) int {
 
 func (p *port) addLocked(o any, handle int) {
 	p.objects[handle], p.handles[o] = o, handle
+	close(p.added)
+	p.added = make(chan struct{})
 }
 
 func (p *port) forget(o any) {

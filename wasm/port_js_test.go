@@ -103,7 +103,9 @@ func TestPortOutgoingCall(t *testing.T) {
 	f.respondSDP(ws, invite, remoteSDP("audio sendrecv"))
 	f.request("ACK")
 	f.expectState(call, "established")
+	f.expectEvent(call, "snapshot")
 	f.expectEvent(call, "answered")
+	require.JSONEq(t, `[{"kind":"audio","direction":"sendrecv","refused":false}]`, json(f.expectEvent(call, "media").Get("streams")))
 
 	f.hold(ws, call, "hold", "sendonly")
 	f.hold(ws, call, "resume", "sendrecv")
@@ -115,6 +117,7 @@ func TestPortOutgoingCall(t *testing.T) {
 	}
 
 	f.only("peers").Call("connect", "connected")
+	require.Equal(t, "connected", text(f.expectEvent(call, "connection"), "state"))
 	dtmf := f.only("peers").Call("getSenders").Index(0).Get("dtmf")
 	wait = f.begin("dtmf", call, object("tones", "42", "duration", 200, "gap", 90))
 	settle(t)
@@ -144,8 +147,10 @@ func (f *facade) hold(ws js.Value, call int, op, direction string) {
 	f.respondSDP(ws, invite, remoteSDP("audio "+map[string]string{"sendonly": "recvonly", "sendrecv": "sendrecv"}[direction]))
 	f.request("ACK")
 	f.done(wait)
+	require.Equal(f.t, op == "hold", f.expectEvent(call, "snapshot").Get("held").Bool())
 	kind := map[string]string{"hold": "held", "resume": "resumed"}[op]
 	require.Equal(f.t, "local", text(f.expectEvent(call, kind), "by"))
+	require.Equal(f.t, direction, text(f.expectEvent(call, "media").Get("streams").Index(0), "direction"))
 }
 
 func TestPortIncomingCalls(t *testing.T) {
@@ -169,9 +174,11 @@ func TestPortIncomingCalls(t *testing.T) {
 	require.True(t, f.expectEvent(two, "localstream").Get("stream").Equal(stream), "the page's own")
 	f.expectState(two, "accepted")
 	f.expectEvent(two, "answered")
+	f.expectEvent(two, "media")
 	ok := f.response(200)
 	f.done(wait)
 	ws.Call("deliver", f.peer.NewInDialogRequest("ACK", invite, ok).String())
+	f.expectEvent(two, "snapshot")
 	f.expectState(two, "established")
 	ws.Call("deliver", f.peer.NewInDialogRequest("BYE", invite, ok).String())
 	f.response(200)

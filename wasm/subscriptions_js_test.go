@@ -340,7 +340,7 @@ func TestPortInfoAndMessageInACall(t *testing.T) {
 	ok.SetBody([]byte(remoteSDP("audio sendrecv")))
 	ws.Call("deliver", ok.String())
 	f.request("ACK")
-	for _, kind := range []string{"peerconnection", "localstream", "state", "state", "answered"} {
+	for _, kind := range []string{"peerconnection", "localstream", "state", "state", "snapshot", "answered", "media"} {
 		f.expectEvent(3, kind)
 	}
 
@@ -364,9 +364,12 @@ func TestPortInfoAndMessageInACall(t *testing.T) {
 	deliver(ws, f.peer.NewInDialogRequest("INFO", invite, ok, h("Info-Package", "conf")), "text/plain", "c")
 	f.response(200)
 	require.JSONEq(t, `{"package":"conf","contentType":"text/plain","body":"c"}`, json(f.expectEvent(3, "info")))
-	deliver(ws, f.peer.NewInDialogRequest("INFO", invite, ok), "application/dtmf-relay", "Signal=5")
+	deliver(ws, f.peer.NewInDialogRequest("INFO", invite, ok), "text/plain", "old")
 	f.response(200)
-	require.JSONEq(t, `{"contentType":"application/dtmf-relay","body":"Signal=5"}`, json(f.expectEvent(3, "info")))
+	require.JSONEq(t, `{"contentType":"text/plain","body":"old"}`, json(f.expectEvent(3, "info")))
+	deliver(ws, f.peer.NewInDialogRequest("INFO", invite, ok), "application/dtmf-relay", "Signal=5\r\nDuration=160\r\n")
+	f.response(200)
+	require.JSONEq(t, `{"tone":"5","duration":160,"method":"info-relay"}`, json(f.expectEvent(3, "tone")))
 	deliver(ws, f.peer.NewInDialogRequest("MESSAGE", invite, ok), "text/plain", "m")
 	f.response(200)
 	require.JSONEq(t, `{"contentType":"text/plain","body":"m"}`, json(f.expectEvent(3, "message")))

@@ -30,6 +30,8 @@ var randomValues = []struct {
 	{"pwd", regexp.MustCompile(`(?m)^a=ice-pwd:(\S+)`)},
 	{"fingerprint", regexp.MustCompile(`(?m)^a=fingerprint:\S+ (\S+)`)},
 	{"msid", regexp.MustCompile(`(?m)^a=msid:\S+ (\S+)`)},
+	{"rseq", regexp.MustCompile(`(?im)^RSeq[ \t]*:[ \t]*(\d+)`)},
+	{"rseq", regexp.MustCompile(`(?im)^RAck[ \t]*:[ \t]*(\d+)`)},
 	{"date", regexp.MustCompile(`(?im)^Date[ \t]*:[ \t]*(\S[^\r\n]*)`)},
 	{"version", regexp.MustCompile(`(?im)^(?:User-Agent|Server)[ \t]*:[ \t]*sipwasm/(\S+)`)},
 }

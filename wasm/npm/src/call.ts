@@ -1,75 +1,52 @@
-import { Speaker } from "./audio.js";
-import { sendable, type ReceivedContent } from "./content.js";
+import { CallFacts } from "./call_facts.js";
+import { CallMedia } from "./call_media.js";
+import type {
+  AcceptOptions, CallOptions, DTMFOptions, HangupOptions, ProgressOptions, Rejection, RestoreOptions, TransferOptions, VideoOptions, Waiting,
+} from "./call_options.js";
+import {
+  acceptRules, callRules, dtmfRules, hangupRules, progressRules, redirectRules, rejectRules, restoreRules, transferRules, videoRules,
+} from "./call_rules.js";
+import type { Caller, CallSnapshot, Fork, Reason, Stream } from "./call_values.js";
+import type { Calls } from "./calls.js";
+import { sendable } from "./content.js";
 import { Emitter } from "./emitter.js";
 import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
 import type { CallEvents, CallState, Direction, EndedEvent, Identity, Party } from "./events.js";
 import type { InfoOptions, MessageOptions } from "./messaging.js";
-import type { Port, Target } from "./port.js";
+import { check } from "./options.js";
+import type { Target } from "./port.js";
+import { Referral, type ReferralRecord } from "./referral.js";
+import { Tones } from "./tones.js";
+import { Transfer } from "./transfer.js";
 
-/** What an act that one can stop waiting for takes. */
-export interface Waiting {
-  /** Ends the waiting with code "canceled". The act itself goes on. */
-  signal?: AbortSignal;
-}
-
-/** The media of one call. */
-export interface MediaOptions {
-  /** Stream to send instead of the microphone. It stays the caller's: it is not stopped at the end of the call. */
-  stream?: MediaStream;
-  /** Constraints for the microphone. Default: `{ audio: true }`. */
-  constraints?: MediaStreamConstraints;
-  /** Configuration of the peer connection. Default: one with the user agent's `iceServers`. */
-  rtcConfiguration?: RTCConfiguration;
-}
-
-/** Where to play the other side. */
-export interface AudioOptions {
-  /** An element of the page, or false to play nothing and use `call.remoteStream` instead. Default: an element of the
-   *  package's own, which is not put into the document. */
-  audio?: HTMLAudioElement | false;
-}
-
-/** Options of {@link UserAgent.call}. */
-export interface CallOptions extends AudioOptions {
-  /** Headers to add to the INVITE, such as `[["X-Ticket", "4711"]]`. */
-  headers?: readonly (readonly [name: string, value: string])[];
-  media?: MediaOptions;
-  /** Hangs up when it aborts, in whatever state the call is. */
-  signal?: AbortSignal;
-}
-
-/** Options of {@link Call.accept}. */
-export interface AcceptOptions extends AudioOptions, Waiting {
-  media?: MediaOptions;
-}
-
-/** Options of {@link Call.sendDTMF}. */
-export interface DTMFOptions {
-  /** Milliseconds of each tone. Default 100; 40 to 6000. */
-  duration?: number;
-  /** Milliseconds between tones. Default 70; 30 to 6000. */
-  gap?: number;
-  /** Drops those of these tones that have not begun; the tones of other `sendDTMF`s are left alone. */
-  signal?: AbortSignal;
+/** @internal The event of the port for a call that comes in. */
+export interface CallRecord {
+  readonly call: number;
+  readonly id: string;
+  readonly remote: Identity;
+  readonly caller: Caller;
+  readonly autoAnswer: boolean;
+  readonly replaces?: number;
 }
 
 /** What a new call is made of. */
 interface Setup {
-  port: Port;
+  calls: Calls;
   direction: Direction;
   remote: Identity;
-  id?: string;
   state: CallState;
   audio: HTMLAudioElement | false | undefined;
-  ended: (call: Call) => void;
+  record?: CallRecord;
 }
 
 /** One call (a SIP dialog with a session, RFC 3261 sections 12 and 13), as caller or as callee. */
 export class Call {
-  readonly #port: Port;
+  readonly #calls: Calls;
   readonly #events = new Emitter<CallEvents>();
-  readonly #forget: (call: Call) => void;
-  #handle = 0;
+  readonly #facts: CallFacts;
+  readonly #media: CallMedia;
+  readonly #tones: Tones;
+  readonly #handle: number;
 
   /** Who made the call. */
   readonly direction: Direction;
@@ -80,76 +57,126 @@ export class Call {
   readonly answered: Promise<void>;
   /** Resolves when the call is over. Never rejects. */
   readonly ended: Promise<EndedEvent>;
+  /** The call is being accepted without the page, as the option `autoAnswer` of the user agent allows. */
+  readonly autoAnswer: boolean;
+  /** The call of ours that this incoming one takes the place of (RFC 3891). It is accepted at once, unless the user agent's option
+   *  `manualReplaces` is set: for the person it is the same call, with somebody else in it. */
+  readonly replaces: Call | undefined;
 
   #settleAnswered!: { resolve: () => void; reject: (error: SipError) => void };
   #settleEnded!: (event: EndedEvent) => void;
 
-  #id = "";
+  #id: string;
   #remote: Identity;
-  #state: CallState;
   #muted = false;
-  #onHold = { local: false, remote: false };
   #startTime: number | undefined;
   #endTime: number | undefined;
-  /** Settles when the tones asked for so far are through. Never rejects. */
-  #tones: Promise<unknown> = Promise.resolve();
+  /** Gives up what the call waits for before it begins. */
+  #giveUp: ((error: SipError) => void) | undefined;
 
-  #peerConnection: RTCPeerConnection | undefined;
-  #localStream: MediaStream | undefined;
-  #remoteStream: MediaStream | undefined;
-  #ownsLocalStream = true;
-  #audio: HTMLAudioElement | false | undefined;
-  #speaker: Speaker | undefined;
-
-  private constructor(setup: Setup) {
-    this.#port = setup.port;
-    this.#forget = setup.ended;
-    this.#audio = setup.audio;
-    this.#remote = setup.remote;
-    this.#id = setup.id ?? "";
-    this.#state = setup.state;
-    this.direction = setup.direction;
+  private constructor({ calls, direction, remote, state, audio, record }: Setup) {
+    this.#calls = calls;
+    this.#facts = new CallFacts(this.#events, state);
+    if (record) this.#facts.caller = record.caller;
+    this.#media = new CallMedia(this.#events, audio ?? calls.audio);
+    this.#tones = new Tones((args) => this.#act("dtmf", args), () => this.peerConnection);
+    this.#remote = remote;
+    this.#id = record?.id ?? "";
+    this.direction = direction;
+    this.autoAnswer = record?.autoAnswer ?? false;
+    this.replaces = record?.replaces === undefined ? undefined : calls.find(record.replaces);
     this.ended = new Promise((resolve) => (this.#settleEnded = resolve));
     this.answered = new Promise((resolve, reject) => (this.#settleAnswered = { resolve, reject }));
     this.answered.catch(() => {}); // an application that listens for "ended" instead must not see an unhandled rejection
+    this.#handle = record?.call ?? calls.port.attachNew(this.#target);
+    if (record) calls.port.attach(record.call, this.#target);
+    calls.add(this.#handle, this);
   }
 
   /** @internal */
   static outgoing(
-    port: Port, target: string, options: CallOptions,
-    start: (args: object) => Promise<{ id: string; remote: Identity }>, ended: (call: Call) => void,
-  ): Call {
-    const call = new Call({
-      port, ended, direction: "outgoing", state: "preparing", audio: options.audio,
-      remote: { displayName: "", uri: target, user: "" },
+    calls: Calls, op: string, target: string, options: CallOptions,
+    start: (args: object) => Promise<{ id: string; remote: Identity }>, before?: () => Promise<void>,
+  ): { call: Call; begun: Promise<void> } {
+    const remote = { displayName: "", uri: target, user: "" };
+    const { audio, signal, replaces, ...rest } = options ?? {};
+    const call = new Call({ calls, direction: "outgoing", state: "preparing", audio, remote });
+    call.#media.use(rest.media);
+    const begun = call.#begin(signal, before, async () => {
+      check(op, callRules, options);
+      const replaced = replaces === undefined ? {} : { replaces: calls.handleOf(replaces, op) };
+      return start({ call: call.#handle, target, ...rest, ...replaced });
     });
-    const { headers, media, signal } = options;
-    call.#useMedia(media);
-    call.#handle = port.attachNew(call.#target);
-    const args = { call: call.#handle, target, ...(headers && { headers }), ...(media && { media }) };
-    abortable("call", signal?.aborted ? signal : undefined, () => start(args)).then(
-      ({ id, remote }) => {
-        call.#id = id;
-        call.#remote = remote;
-      },
-      (error: SipError) => call.#end({ by: error.code === "canceled" ? "local" : "system", reason: error.message, error }),
-    );
-    // From here on the signal hangs up instead.
-    const abort = () => void call.hangup().catch(() => {}); // it may have ended meanwhile, which is what was asked for
-    signal?.addEventListener("abort", abort, { once: true });
-    void call.ended.then(() => signal?.removeEventListener("abort", abort));
+    return { call, begun };
+  }
+
+  /** @internal */
+  static restored(
+    calls: Calls, snapshot: CallSnapshot, options: RestoreOptions, start: (args: object) => Promise<{ id: string; remote: Identity }>,
+  ): Call {
+    const { direction = "outgoing", remoteName = "", remoteUri = "", held = false, localSeq = 0 } = snapshot ?? {};
+    const remote = { displayName: remoteName, uri: remoteUri, user: "" };
+    const { audio, signal, ...rest } = options ?? {};
+    const call = new Call({ calls, direction, state: "resuming", audio, remote });
+    call.#media.use(rest.media);
+    call.#facts.onHold.local = held;
+    // For a page that is loaded again before the other side has agreed. The numbers of this attempt are used up then; those of a
+    // dialog may leap (RFC 3261 section 12.2.2).
+    call.#facts.snapshot = { ...snapshot, localSeq: localSeq + 100 };
+    void call.#begin(signal, undefined, async () => {
+      check("restore", restoreRules, { ...options, snapshot }, "snapshot");
+      return start({ call: call.#handle, snapshot, ...rest });
+    });
     return call;
   }
 
   /** @internal */
-  static incoming(
-    port: Port, handle: number, id: string, remote: Identity, audio: HTMLAudioElement | false | undefined,
-    ended: (call: Call) => void,
-  ): Call {
-    const call = new Call({ port, ended, direction: "incoming", state: "ringing", id, remote, audio });
-    call.#handle = handle;
-    port.attach(handle, call.#target);
-    return call;
+  static incoming(calls: Calls, record: CallRecord): Call {
+    return new Call({ calls, direction: "incoming", state: "ringing", remote: record.remote, audio: undefined, record });
+  }
+
+  /** @internal The handle of a call of that user agent, undefined for anything else. */
+  static handleIn(calls: Calls, call: unknown): number | undefined {
+    return typeof call === "object" && call !== null && #calls in call && call.#calls === calls ? call.#handle : undefined;
+  }
+
+  /** @internal Somebody would see that another call takes the place of this one. */
+  static listensForReplaced(call: Call | undefined): boolean {
+    return call !== undefined && call.#events.count("replaced") > 0;
+  }
+
+  /** Has Go make the call. Promises of operations that come later are kept in their order behind it. */
+  #begin(signal: AbortSignal | undefined, before: (() => Promise<void>) | undefined, start: () => Promise<{ id: string; remote: Identity }>): Promise<void> {
+    const begin = () => abortable("call", signal?.aborted ? signal : undefined, start);
+    const begun = (before ? this.#after(before).then(begin) : begin()).then(
+      ({ id, remote }) => {
+        this.#id = id;
+        this.#remote = remote;
+      },
+      (error: SipError) => {
+        this.#end({ by: error.code === "canceled" ? "local" : "system", reason: error.message, reasons: [], error });
+        throw error;
+      },
+    );
+    // From here on the signal hangs up instead.
+    const abort = () => void this.hangup().catch(() => {}); // it may have ended meanwhile, which is what was asked for
+    begun.catch(() => {}); // the call has ended with it
+    if (typeof signal?.addEventListener !== "function") return begun; // there is none, or the options are refused for it
+    signal.addEventListener("abort", abort, { once: true });
+    void this.ended.then(() => signal.removeEventListener("abort", abort));
+    return begun;
+  }
+
+  /** What has to be done before the call begins, unless it is hung up. */
+  async #after(before: () => Promise<void>): Promise<void> {
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#giveUp = reject;
+        before().then(resolve, reject);
+      });
+    } finally {
+      this.#giveUp = undefined;
+    }
   }
 
   /** The Call-ID (RFC 3261 section 8.1.1.4). Empty until an outgoing call is set up. */
@@ -158,23 +185,41 @@ export class Call {
   /** The other side. Of an outgoing call: its target, until the call is set up. */
   get remote(): Identity { return this.#remote; }
 
+  /** Who calls and what for; of an outgoing call, what its answers told of the other side. */
+  get caller(): Caller { return this.#facts.caller; }
+
   /** Where the call stands. */
-  get state(): CallState { return this.#state; }
+  get state(): CallState { return this.#facts.state; }
 
   /** The microphone is muted. */
   get muted(): boolean { return this.#muted; }
 
   /** Who has the call on hold; both may. */
-  get onHold(): { readonly local: boolean; readonly remote: boolean } { return { ...this.#onHold }; }
+  get onHold(): { readonly local: boolean; readonly remote: boolean } { return { ...this.#facts.onHold }; }
+
+  /** The places that an outgoing call has reached so far, in the order of their first answers. */
+  get forks(): readonly Fork[] { return this.#facts.forks; }
+
+  /** What is sent and received, as it was agreed last; empty before the answer. */
+  get streams(): readonly Stream[] { return this.#facts.streams; }
+
+  /** The connection to the server is lost, or the one to the other side, and the call is being recovered. */
+  get recovering(): boolean { return this.#facts.recovering; }
+
+  /**
+   * What {@link UserAgent.restore} needs to go on with the call after a reload. It is always the latest, so that a `pagehide` handler can
+   * store it. Absent before the call is established and when it is over.
+   */
+  get snapshot(): CallSnapshot | undefined { return this.#facts.snapshot; }
 
   /** The browser's peer connection, once it exists. Use it for statistics; do not negotiate with it. */
-  get peerConnection(): RTCPeerConnection | undefined { return this.#peerConnection; }
+  get peerConnection(): RTCPeerConnection | undefined { return this.#media.peerConnection; }
 
-  /** What is sent, once the microphone is open. */
-  get localStream(): MediaStream | undefined { return this.#localStream; }
+  /** What is sent, once the microphone is open; the camera and the screen are in it too, unless the stream is the page's own. */
+  get localStream(): MediaStream | undefined { return this.#media.localStream; }
 
-  /** What comes from the other side, once it exists. The same object for the whole call. */
-  get remoteStream(): MediaStream | undefined { return this.#remoteStream; }
+  /** What comes from the other side, once it exists: sound, and video that a `<video>` element shows. The same object for the whole call. */
+  get remoteStream(): MediaStream | undefined { return this.#media.remoteStream; }
 
   /** When the call was answered, in milliseconds since 1970. */
   get startTime(): number | undefined { return this.#startTime; }
@@ -193,43 +238,83 @@ export class Call {
   }
 
   /**
+   * Tells the caller how an incoming call stands before it is accepted: 180 Ringing, 181 Call Is Being Forwarded, 182 Queued, or 183
+   * with `media`, after which the caller hears us. Resolves when the response is sent.
+   * @throws {SipError} "invalid-argument"; "invalid-state" when the call does not ring any more; "unsupported" when the response has
+   * to be reliable and the caller cannot; with `media` as {@link accept}.
+   */
+  async progress(options: ProgressOptions = {}): Promise<void> {
+    check("progress", progressRules, options);
+    const { signal, ...rest } = options;
+    if (typeof rest.media === "object") this.#media.use(rest.media);
+    await this.#act("progress", rest, signal);
+  }
+
+  /**
    * Answers an incoming call (200 OK). Resolves when that is sent and the media is up.
    * @throws {SipError} "media-denied" or "media-not-found" without a microphone, "media-failed" when the description
    * cannot be used: the caller is answered 480 or 488 and the call ends; "invalid-state" when the call does not ring
-   * any more.
+   * any more; "invalid-argument".
    */
   async accept(options: AcceptOptions = {}): Promise<void> {
-    const { media, audio, signal } = options;
-    if (audio !== undefined) this.#audio = audio;
-    this.#useMedia(media);
-    await this.#act("accept", media ? { media } : {}, signal);
+    check("accept", acceptRules, options);
+    const { audio, signal, ...rest } = options;
+    this.#media.use(rest.media, audio);
+    await this.#act("accept", rest, signal);
   }
 
   /**
    * Declines an incoming call.
-   * @param status 4xx, 5xx or 6xx (RFC 3261 section 21). 486 Busy Here lets a server try the person's other devices or
+   * @param how a status (RFC 3261 section 21), or more than that. 486 Busy Here lets a server try the person's other devices or
    * the mailbox, 603 Decline ends it everywhere.
+   * @throws {SipError} "invalid-state" when the call does not ring any more; "invalid-argument".
    */
-  async reject(status = 486): Promise<void> {
-    await this.#act("reject", { status });
+  async reject(how: number | Rejection = 486): Promise<void> {
+    const rejection = typeof how === "object" ? how : { status: how };
+    check("reject", rejectRules, rejection);
+    await this.#act("reject", rejection);
   }
 
-  /** Ends the call in whatever state it is: CANCEL, BYE or a rejection, as SIP demands. Does nothing when it is over. */
-  async hangup(): Promise<void> {
-    const over = () => this.#state === "ended";
+  /**
+   * Deflects an incoming call: the caller is sent 302 with up to ten addresses where it should try, the best one first. Each is what
+   * {@link UserAgent.call} takes.
+   * @throws {SipError} as {@link reject}.
+   */
+  async redirect(...targets: string[]): Promise<void> {
+    check("redirect", redirectRules, { targets });
+    await this.#act("redirect", { targets });
+  }
+
+  /**
+   * Ends the call in whatever state it is: CANCEL, BYE or a rejection, as SIP demands. Does nothing when it is over.
+   * @throws {SipError} "invalid-argument"; "timeout" when nobody answers the BYE: the call is over all the same.
+   */
+  async hangup(options: HangupOptions = {}): Promise<void> {
+    check("hangup", hangupRules, options);
+    const over = () => this.state === "ended";
     if (over()) return;
-    await this.#act("hangup").catch((error: SipError) => {
+    if (this.#giveUp) {
+      this.#giveUp(new SipError("canceled", "call: hung up before it began", { op: "call" }));
+      return void (await this.ended);
+    }
+    await this.#act("hangup", options).catch((error: SipError) => {
       // It ended while this was on its way, which is what was asked for. A BYE that failed is still an error.
       if (!(over() && error.code === "invalid-state")) throw error;
     });
   }
 
-  /** Puts the other side on hold by a re-INVITE (RFC 3264 section 8.4). */
+  /**
+   * Puts the other side on hold by a re-INVITE (RFC 3264 section 8.4).
+   * @throws {SipError} "invalid-state" before the call is answered; "rejected", which leaves the call as it was; "timeout".
+   */
   async hold({ signal }: Waiting = {}): Promise<void> {
     await this.#act("hold", {}, signal);
   }
 
-  /** Takes the other side back. */
+  /**
+   * Takes the other side back.
+   * @throws {SipError} as {@link hold}.
+   */
   async resume({ signal }: Waiting = {}): Promise<void> {
     await this.#act("resume", {}, signal);
   }
@@ -246,38 +331,97 @@ export class Call {
   }
 
   /**
-   * Sends tones as telephone events (RFC 4733), one after the other and after those asked for before. Resolves when the
-   * last one is sent.
-   * @param tones of 0-9, A-D, # and *; a comma pauses for two seconds (W3C WebRTC section 7)
-   * @throws {SipError} "unsupported" when the other side takes no telephone events.
+   * Sends video: the camera, which the browser asks the person for, or a stream of the page. Where video is sent already its source is
+   * changed. Resolves when the other side has agreed.
+   * @throws {SipError} "invalid-state" before the call is answered; "media-denied", "media-not-found", "media-failed"; "rejected" when
+   * the other side does not want it, which leaves the call as it was; "invalid-argument".
    */
-  sendDTMF(tones: string, { duration, gap, signal }: DTMFOptions = {}): Promise<void> {
-    const args = { tones, ...(duration !== undefined && { duration }), ...(gap !== undefined && { gap }) };
-    return abortable("dtmf", signal, () => {
-      // The browser has one buffer of tones, and inserting some throws out what is in it: so each waits for its turn.
-      const sent = this.#tones.then(() => this.#sendTones(args, signal));
-      this.#tones = sent.catch(() => {});
-      return sent;
-    });
+  async addVideo(options: VideoOptions = {}): Promise<void> {
+    await this.#addVideo("addVideo", options, {});
   }
 
-  async #sendTones(args: object, signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted) return;
-    const peerConnection = this.#peerConnection;
-    const drop = () => {
-      if (!signal?.aborted) return;
-      for (const { dtmf } of peerConnection?.getSenders() ?? []) if (dtmf?.canInsertDTMF) dtmf.insertDTMF("");
-    };
-    signal?.addEventListener("abort", drop);
-    try {
-      const sent = this.#act("dtmf", args);
-      // Go inserts the tones when the connection is up. It hears of that first, so here they are dropped before they sound.
-      if (signal) peerConnection?.addEventListener("connectionstatechange", drop);
-      await sent;
-    } finally {
-      signal?.removeEventListener("abort", drop);
-      peerConnection?.removeEventListener("connectionstatechange", drop);
-    }
+  /**
+   * Sends the screen, a window or a tab in place of the camera. Browsers ask the person which one, and want a click before: call it in
+   * the handler of that. The event `videoended` tells that the person has ended it in the browser.
+   * @throws {SipError} as {@link addVideo}; "unsupported" when this browser cannot.
+   */
+  async shareScreen(options: VideoOptions = {}): Promise<void> {
+    await this.#addVideo("shareScreen", options, { screen: true });
+  }
+
+  async #addVideo(op: string, options: VideoOptions, more: object): Promise<void> {
+    check(op, videoRules, options);
+    const { signal, ...rest } = options;
+    await this.#act(op, { ...rest, ...more }, signal, "addVideo");
+  }
+
+  /**
+   * Sends no video any more, and goes on to receive it.
+   * @throws {SipError} as {@link hold}.
+   */
+  async stopVideo({ signal }: Waiting = {}): Promise<void> {
+    await this.#act("stopVideo", {}, signal);
+  }
+
+  /**
+   * Neither sends nor receives video any more. The sound goes on.
+   * @throws {SipError} as {@link hold}.
+   */
+  async removeVideo({ signal }: Waiting = {}): Promise<void> {
+    await this.#act("removeVideo", {}, signal);
+  }
+
+  /**
+   * Makes the connection to the other side anew (ICE restart, RFC 8839). That is done by itself when the connection fails.
+   * @throws {SipError} as {@link hold}.
+   */
+  async restartIce({ signal }: Waiting = {}): Promise<void> {
+    await this.#act("restartIce", {}, signal);
+  }
+
+  /**
+   * Shows the other side, and finds out, that the call goes on (RFC 4028 section 7.4). A call that the other side does not know any more
+   * ends.
+   * @throws {SipError} as {@link hold}.
+   */
+  async refresh({ signal }: Waiting = {}): Promise<void> {
+    await this.#act("refresh", {}, signal);
+  }
+
+  /**
+   * Sends tones, one after the other and after those asked for before. Resolves when the last one is sent.
+   * @param tones of 0-9, A-D, # and *; a comma pauses for two seconds (W3C WebRTC section 7)
+   * @throws {SipError} "unsupported" when the other side takes no telephone events; "invalid-state" before the call is answered;
+   * "invalid-argument".
+   */
+  async sendDTMF(tones: string, options: DTMFOptions = {}): Promise<void> {
+    check("dtmf", dtmfRules, options);
+    await this.#tones.send(tones, options);
+  }
+
+  /**
+   * Asks the other side to call somebody else instead of us (REFER). With a target that is a blind transfer (RFC 5589 section 6); with
+   * another call, such as one of {@link consult}, it connects the other sides of both (section 7.3): they are put on hold first.
+   * Resolves when the other side has accepted; {@link Transfer.done} tells what becomes of it. When it has succeeded the calls are hung
+   * up, unless `keep` is set; when it has failed they go on.
+   * @param to as of {@link UserAgent.call}, or an answered call of the same user agent
+   * @throws {SipError} "invalid-argument"; "invalid-state" when one of the calls is not answered; "rejected" with the status (405 or 501
+   * from who cannot be transferred), "timeout", "connection-lost".
+   */
+  async transfer(to: string | Call, options: TransferOptions = {}): Promise<Transfer> {
+    check("transfer", transferRules, options);
+    const { signal, ...rest } = options;
+    const target = typeof to === "string" ? { target: to } : { other: this.#calls.handleOf(to, "transfer") };
+    return Transfer.start(this.#calls.port, this, signal, (args) => this.#act("transfer", { ...target, ...rest, ...args }));
+  }
+
+  /**
+   * Puts this call on hold and calls somebody else: to ask before {@link transfer}. Returns at once; a hold that fails ends the new call
+   * with its error. To come back, hang up the new call and {@link resume} this one.
+   * @param target as of {@link UserAgent.call}
+   */
+  consult(target: string, options: CallOptions = {}): Call {
+    return this.#calls.dial("call", target, options, { before: () => this.hold() }).call;
   }
 
   /**
@@ -297,94 +441,56 @@ export class Call {
     await this.#act("message", { ...(headers && { headers }), ...sendable("message", content) }, signal, "callMessage");
   }
 
-  #act(op: string, args: object = {}, signal?: AbortSignal, asked = op): Promise<void> {
-    if (this.#state === "ended") {
-      return Promise.reject(new SipError("invalid-state", `${op}: the call has ended`, { op }));
-    }
-    return abortable(op, signal, () => this.#port.call(asked, this.#handle, args));
-  }
-
-  #useMedia(media: MediaOptions | undefined): void {
-    this.#ownsLocalStream = media?.stream === undefined;
+  #act<T = void>(op: string, args: object = {}, signal?: AbortSignal, asked = op): Promise<T> {
+    const why = this.state === "ended" ? "the call has ended" : this.#giveUp ? "the call has not begun: the other one is being put on hold" : "";
+    if (why) return Promise.reject(new SipError("invalid-state", `${op}: ${why}`, { op }));
+    return abortable(op, signal, () => this.#calls.port.call<T>(asked, this.#handle, args));
   }
 
   readonly #target: Target = {
     event: (type, payload) => {
-      const handle = (this.#on as Record<string, ((payload: never) => void) | undefined>)[type];
-      handle?.(payload);
+      type Handlers = Record<string, ((payload: never) => void) | undefined>;
+      ((this.#on as Handlers)[type] ?? (this.#facts.on as Handlers)[type])?.(payload);
     },
     exit: (error) => {
-      // Go closed nothing.
-      if (this.#ownsLocalStream) this.#localStream?.getTracks().forEach((track) => track.stop());
-      this.#peerConnection?.close();
-      this.#end({ by: "system", reason: error.message, error });
+      this.#media.exit();
+      this.#end({ by: "system", reason: error.message, reasons: [], error });
     },
   };
 
-  /** What each event of the port does here. */
+  /** What each event of the port does here, besides the facts. */
   readonly #on = {
-    state: ({ state }: { state: CallState }) => this.#setState(state),
-    ringing: (event: CallEvents["ringing"]) => this.#events.emit("ringing", event),
-    answered: () => {
+    answered: ({ forks }: { forks: readonly Fork[] }) => {
+      this.#facts.forks = forks;
       this.#startTime = Date.now();
       this.#settleAnswered.resolve();
       this.#events.emit("answered", {});
     },
-    held: ({ by }: { by: Party }) => this.#setHold(by, true),
-    resumed: ({ by }: { by: Party }) => this.#setHold(by, false),
-    info: (event: CallEvents["info"]) => this.#events.emit("info", event),
-    message: (event: ReceivedContent) => this.#events.emit("message", event),
-    peerconnection: ({ peerConnection }: { peerConnection: RTCPeerConnection }) => this.#usePeerConnection(peerConnection),
-    localstream: ({ stream }: { stream: MediaStream }) => {
-      this.#localStream = stream;
-      this.#events.emit("localstream", { stream });
+    replaced: ({ by }: { by: number }) => {
+      const call = this.#calls.find(by);
+      if (call) this.#events.emit("replaced", { by: call });
     },
-    ended: ({ by, status, reason, error }: { by: Party; status?: number; reason?: string; error?: ErrorRecord | null }) =>
-      this.#end({ by, reason: reason ?? "", ...(status ? { status } : {}), ...(error ? { error: errorFrom(error) } : {}) }),
+    referred: (record: ReferralRecord) => {
+      const referral = Referral.incoming(this.#calls, record, this);
+      // Nobody is there to decide: the other side is told so at once.
+      if (this.#events.count("referred") === 0) referral.reject(603).catch(() => {}); // it may be over by now
+      else this.#events.emit("referred", referral);
+    },
+    peerconnection: ({ peerConnection }: { peerConnection: RTCPeerConnection }) => this.#media.usePeerConnection(peerConnection),
+    localstream: ({ stream }: { stream: MediaStream }) => this.#media.useLocalStream(stream),
+    ended: ({ by, status, reason, reasons, error }: { by: Party; status?: number; reason?: string; reasons?: readonly Reason[]; error?: ErrorRecord | null }) =>
+      this.#end({
+        by, reason: reason ?? "", reasons: reasons ?? [], ...(status ? { status } : {}), ...(error ? { error: errorFrom(error) } : {}),
+      }),
   };
-
-  #setState(state: CallState): void {
-    const previous = this.#state;
-    if (state === previous) return;
-    this.#state = state;
-    this.#events.emit("state", { state, previous });
-  }
-
-  #setHold(by: Party, held: boolean): void {
-    this.#onHold[by === "remote" ? "remote" : "local"] = held;
-    this.#events.emit(held ? "held" : "resumed", { by });
-  }
-
-  #usePeerConnection(peerConnection: RTCPeerConnection): void {
-    this.#peerConnection = peerConnection;
-    peerConnection.addEventListener("track", ({ track }) => this.#addRemoteTrack(track));
-    // An offer may have been applied already, and its track events are gone then.
-    if (peerConnection.remoteDescription) {
-      for (const { track } of peerConnection.getReceivers()) this.#addRemoteTrack(track);
-    }
-    this.#events.emit("peerconnection", { peerConnection });
-  }
-
-  /** Collects the tracks in one stream of our own: the browser's streams come and go with hold and resume. */
-  #addRemoteTrack(track: MediaStreamTrack): void {
-    if (this.#state === "ended") return;
-    if (this.#remoteStream) {
-      this.#remoteStream.addTrack(track); // does nothing when the track is in it already
-      return;
-    }
-    const stream = (this.#remoteStream = new MediaStream([track]));
-    this.#speaker = new Speaker(this.#audio, (resume) => this.#events.emit("autoplayBlocked", { resume }));
-    this.#speaker.play(stream);
-    this.#events.emit("remotestream", { stream });
-  }
 
   #end(event: EndedEvent): void {
     if (this.#endTime !== undefined) return;
     this.#endTime = Date.now();
-    this.#port.detach(this.#handle);
-    this.#speaker?.stop();
-    this.#forget(this);
-    this.#setState("ended");
+    this.#calls.port.detach(this.#handle);
+    this.#calls.remove(this.#handle);
+    this.#media.end();
+    this.#facts.end();
     this.#settleAnswered.reject(event.error ?? endedBeforeAnswer(event)); // does nothing to an answered call
     this.#settleEnded(event);
     this.#events.emit("ended", event);

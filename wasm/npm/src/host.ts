@@ -9,12 +9,10 @@ export interface Host {
   readonly RTCPeerConnection: typeof RTCPeerConnection | undefined;
   /** Opens the microphone, the camera and the screen. Browsers have it in secure contexts only (https, localhost). */
   readonly mediaDevices: (Pick<MediaDevices, "getUserMedia"> & Partial<Pick<MediaDevices, "getDisplayMedia">>) | undefined;
-  /** Mixes the sound of a conference, with MediaStream and Audio. Without it calls work and conferences fail. */
+  /** Mixes the sound of a conference, with MediaStream. Without it calls work and conferences fail. */
   readonly AudioContext: typeof AudioContext | undefined;
   /** Holds the sound that is mixed. */
   readonly MediaStream: typeof MediaStream | undefined;
-  /** Plays, muted, what is mixed: Chromium decodes what comes from the network only for a media element. */
-  readonly Audio: (new () => HTMLAudioElement) | undefined;
   /** Fires online, offline and pageshow, and its document visibilitychange and resume. Without it a change of the network is noticed
    *  later. */
   readonly window: NetworkEvents | undefined;
@@ -34,7 +32,6 @@ export const pageHost: Host = {
   get mediaDevices() { return globalThis.navigator?.mediaDevices as MediaDevices | undefined; },
   get AudioContext() { return globalThis.AudioContext as typeof AudioContext | undefined; },
   get MediaStream() { return globalThis.MediaStream as typeof MediaStream | undefined; },
-  get Audio() { return globalThis.Audio as (new () => HTMLAudioElement) | undefined; },
   get window() { return globalThis.window as NetworkEvents | undefined; },
   get console() { return globalThis.console; },
 };
@@ -47,7 +44,6 @@ export function completeHost(host: Partial<Host>): Host {
     mediaDevices: host.mediaDevices ?? pageHost.mediaDevices,
     AudioContext: host.AudioContext ?? pageHost.AudioContext,
     MediaStream: host.MediaStream ?? pageHost.MediaStream,
-    Audio: host.Audio ?? pageHost.Audio,
     window: host.window ?? pageHost.window,
     console: host.console ?? pageHost.console,
   };

@@ -1,5 +1,12 @@
 export { Call } from "./call.js";
-export type { AcceptOptions, AudioOptions, CallOptions, DTMFOptions, MediaOptions, Waiting } from "./call.js";
+export type {
+  AcceptOptions, AudioOptions, CallOptions, CallsOptions, Description, DTMFOptions, HangupOptions, Headers, MediaOptions, ProgressOptions,
+  Rejection, Reliable, RestoreOptions, SessionTimer, TransferOptions, VideoOptions, Waiting,
+} from "./call_options.js";
+export type {
+  Caller, CallSnapshot, Diversion, Fork, HistoryEntry, IdentityToken, InfoUri, Reason, RemoteParty, Replaces, Stream, UserToUser,
+} from "./call_values.js";
+export { Conference } from "./conference.js";
 export type { Binding, ConnectionOptions, Push, RegistrationOptions, Server } from "./connection.js";
 export type { Content, ReceivedContent } from "./content.js";
 export type { Challenge, Credentials, HA1 } from "./credentials.js";
@@ -20,8 +27,11 @@ export { Notifier } from "./notifier.js";
 export type { NotifierEvents, NotifierOptions } from "./notifier.js";
 export { Publication } from "./publication.js";
 export type { PublicationEvents, PublishOptions } from "./publication.js";
+export { Referral } from "./referral.js";
 export { Subscription } from "./subscription.js";
 export type { SubscribeOptions, SubscriptionEvents, SubscriptionState } from "./subscription.js";
+export { Transfer } from "./transfer.js";
+export type { TransferEvents, TransferOutcome } from "./transfer.js";
 export { UserAgent } from "./user_agent.js";
 export type { UserAgentOptions } from "./user_agent.js";
 export { VERSION } from "./version.js";

@@ -18,9 +18,9 @@ export class Life {
 
   get over(): boolean { return this.#over; }
 
-  act(op: string, args: object = {}, signal?: AbortSignal): Promise<void> {
+  act<T = void>(op: string, args: object = {}, signal?: AbortSignal): Promise<T> {
     if (this.#over) return Promise.reject(new SipError("invalid-state", `${op}: the ${this.#what} is over`, { op }));
-    return abortable(op, signal, () => this.#port.call(op, this.handle, args));
+    return abortable(op, signal, () => this.#port.call<T>(op, this.handle, args));
   }
 
   /** An act that ends it: when it is over anyhow, that is what was asked for. */

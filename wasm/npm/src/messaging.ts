@@ -1,4 +1,4 @@
-import type { Waiting } from "./call.js";
+import type { Waiting } from "./call_options.js";
 import type { Content, ReceivedContent } from "./content.js";
 
 /** Options of {@link UserAgent.message} and {@link Call.message}. */

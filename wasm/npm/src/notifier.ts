@@ -1,4 +1,4 @@
-import type { Waiting } from "./call.js";
+import type { Waiting } from "./call_options.js";
 import { sendable, type Content, type ReceivedContent } from "./content.js";
 import { Emitter } from "./emitter.js";
 import { errorFrom, type ErrorRecord, type SipError } from "./errors.js";

@@ -36,7 +36,6 @@ export async function start(module: WebAssembly.Module, host: Host, onExit: () =
     mediaDevices: host.mediaDevices,
     AudioContext: host.AudioContext,
     MediaStream: host.MediaStream,
-    Audio: host.Audio,
     console: printed,
     ready: (program: Program) => {
       if (program.version !== VERSION) {

@@ -1,4 +1,4 @@
-import type { Waiting } from "./call.js";
+import type { Waiting } from "./call_options.js";
 import { sendable, type Content } from "./content.js";
 import { Emitter } from "./emitter.js";
 import { errorFrom, SipError, type ErrorRecord } from "./errors.js";

@@ -1,21 +1,28 @@
 import { watchNetwork, type Binding, type ConnectionOptions, type Push, type RegistrationOptions } from "./connection.js";
-import { Call, type AudioOptions, type CallOptions, type Waiting } from "./call.js";
+import { Call, type CallRecord } from "./call.js";
+import type { AudioOptions, CallOptions, CallsOptions, Description, RestoreOptions, Waiting } from "./call_options.js";
+import type { CallSnapshot } from "./call_values.js";
+import { Calls } from "./calls.js";
+import { Conference } from "./conference.js";
 import { sendable } from "./content.js";
 import type { Challenge, Credentials } from "./credentials.js";
 import { Emitter, report } from "./emitter.js";
 import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
-import type { Identity, TraceMessage, UserAgentEvents } from "./events.js";
+import type { TraceMessage, UserAgentEvents } from "./events.js";
 import { completeHost } from "./host.js";
 import { loadPort, type LoadOptions } from "./load.js";
 import type { Capabilities, MessageOptions, MessagingOptions } from "./messaging.js";
 import { Notifier, type SubscriptionRecord } from "./notifier.js";
-import { checkOptions } from "./options.js";
+import { check } from "./options.js";
 import type { Port, Target } from "./port.js";
 import { Publication, type PublishOptions } from "./publication.js";
+import { Referral, type ReferralRecord } from "./referral.js";
 import { Subscription, type SubscribeOptions } from "./subscription.js";
+import { userAgentRules } from "./user_agent_rules.js";
 
 /** Options of {@link UserAgent.create}. */
-export interface UserAgentOptions extends ConnectionOptions, RegistrationOptions, MessagingOptions, LoadOptions, AudioOptions, Waiting {
+export interface UserAgentOptions
+  extends ConnectionOptions, RegistrationOptions, CallsOptions, MessagingOptions, LoadOptions, AudioOptions, Waiting {
   /** Address of record, such as "sip:1001@example.com". */
   uri: string;
   /** Without them a server's challenge ends in code "unauthorized". A function is asked for each realm: see {@link Challenge}. */
@@ -36,8 +43,7 @@ export interface UserAgentOptions extends ConnectionOptions, RegistrationOptions
 export class UserAgent {
   readonly #port: Port;
   readonly #events = new Emitter<UserAgentEvents>();
-  readonly #calls = new Set<Call>();
-  readonly #audio: HTMLAudioElement | false | undefined;
+  readonly #calls: Calls;
   readonly #handle: number;
   #closed: Promise<void> | undefined;
   #exit: SipError | undefined;
@@ -47,7 +53,7 @@ export class UserAgent {
 
   private constructor(port: Port, audio: HTMLAudioElement | false | undefined) {
     this.#port = port;
-    this.#audio = audio;
+    this.#calls = new Calls(port, audio, (op, args) => this.#act(op, undefined, args));
     this.#handle = port.attachNew(this.#target);
   }
 
@@ -57,14 +63,14 @@ export class UserAgent {
    * @throws {SipError} "invalid-argument" with a message that names the option; "load-failed".
    */
   static async create(options: UserAgentOptions): Promise<UserAgent> {
-    checkOptions(options);
-    const { wasm, host, audio, signal, network = true, ...rest } = options;
+    check("create", userAgentRules, options, "uri", "servers");
+    const { wasm, host, audio, signal, network = true, sdp, ...rest } = options;
     return abortable("create", signal, async () => {
       const port = await loadPort({ ...(wasm !== undefined && { wasm }), ...(host && { host }) });
       signal?.throwIfAborted(); // the promise has been rejected by now; this keeps from making what nobody can close
       const ua = new UserAgent(port, audio);
       try {
-        const { instanceId } = await port.call<{ instanceId: string }>("create", ua.#handle, rest);
+        const { instanceId } = await port.call<{ instanceId: string }>("create", ua.#handle, { ...rest, ...(sdp && { sdp: ua.#hook(sdp) }) });
         ua.#instanceId = instanceId;
         const { window } = completeHost(host ?? {});
         if (network && window) ua.#unwatch = watchNetwork(window, (online) => { ua.#act("network", undefined, { online }).catch(report); });
@@ -81,7 +87,7 @@ export class UserAgent {
   get instanceId(): string { return this.#instanceId; }
 
   /** The calls that have not ended. */
-  get calls(): readonly Call[] { return [...this.#calls]; }
+  get calls(): readonly Call[] { return this.#calls.list; }
 
   /**
    * Adds a listener. One that throws or rejects is reported to the page (reportError) and harms nothing else.
@@ -151,13 +157,34 @@ export class UserAgent {
    * @param target "1002", "sip:1002@example.com", "1002@example.com" or "tel:+15550100"
    */
   call(target: string, options: CallOptions = {}): Call {
-    const audio = options.audio ?? this.#audio;
-    const call = Call.outgoing(
-      this.#port, target, { ...options, ...(audio !== undefined && { audio }) },
-      (args) => this.#act("call", undefined, args), (ended) => this.#calls.delete(ended),
-    );
-    this.#calls.add(call);
-    return call;
+    return this.#calls.dial("call", target, options).call;
+  }
+
+  /**
+   * Goes on with a call that was established before the page was loaded anew, and returns at once: the other side is offered a new
+   * connection. {@link register} before, with the `instanceId` of before, so that the other side's requests come here. Where the other side
+   * does not agree, or does not know the call any more, it ends; the call's events and promises tell the rest.
+   * @param snapshot the last {@link Call.snapshot}
+   */
+  restore(snapshot: CallSnapshot, options: RestoreOptions = {}): Call {
+    return this.#calls.restore(snapshot, options);
+  }
+
+  /**
+   * Puts one call on hold and takes the other back. When the first refuses to be held, the other stays on hold.
+   * @throws {SipError} "invalid-argument", and as {@link Call.hold}.
+   */
+  async swap(hold: Call, resume: Call, { signal }: Waiting = {}): Promise<void> {
+    await this.#act("swap", signal, { hold: this.#calls.handleOf(hold, "swap"), resume: this.#calls.handleOf(resume, "swap") });
+  }
+
+  /**
+   * Brings two calls or more together, so that everybody hears everybody else; those that are on hold are taken back.
+   * @throws {SipError} "invalid-argument"; "invalid-state" for a call that is not established or in another conference; "unsupported" when
+   * this browser cannot mix; and as {@link Call.resume}. After an error there is no conference; calls that were taken back stay so.
+   */
+  async conference(...calls: Call[]): Promise<Conference> {
+    return Conference.start(this.#calls, calls);
   }
 
   /**
@@ -216,6 +243,14 @@ export class UserAgent {
     return abortable(op, signal, () => this.#port.call<T>(op, this.#handle, args));
   }
 
+  /** The application's function as Go calls it. A description of a call that is over goes through as it is. */
+  #hook(sdp: NonNullable<CallsOptions["sdp"]>) {
+    return (handle: number, local: boolean, kind: Description["kind"], text: string) => {
+      const call = this.#calls.find(handle);
+      return call ? sdp({ call, local, kind, sdp: text }) : text;
+    };
+  }
+
   #tracing = false;
 
   #traceWhileHeard(): void {
@@ -263,12 +298,18 @@ export class UserAgent {
       if (this.#events.count("incomingSubscription") === 0) notifier.reject(480).catch(() => {}); // it may be over by now
       else this.#events.emit("incomingSubscription", notifier);
     },
-    incoming: ({ call: handle, id, remote }: { call: number; id: string; remote: Identity }) => {
-      const call = Call.incoming(this.#port, handle, id, remote, this.#audio, (ended) => this.#calls.delete(ended));
-      this.#calls.add(call);
-      // Nobody is there to answer: the caller is told so, and does not hear it ring until it gives up.
-      if (this.#events.count("incoming") === 0) call.reject(480).catch(() => {}); // it may have given up by now
-      else this.#events.emit("incoming", call);
+    incoming: (record: CallRecord) => {
+      const call = this.#calls.incoming(record);
+      if (this.#events.count("incoming") > 0) this.#events.emit("incoming", call);
+      // Nobody is there to answer: the caller is told so, and does not hear it ring until it gives up. A call that is accepted without the
+      // page is ended as well, because nobody could hang it up.
+      else if (!Call.listensForReplaced(call.replaces)) call.reject(480).catch(() => call.hangup()).catch(() => {}); // it may have given up by now
+    },
+    referral: (record: ReferralRecord) => {
+      const referral = Referral.incoming(this.#calls, record);
+      // Nobody is there to decide: the other side is told so at once.
+      if (this.#events.count("referral") === 0) referral.reject(603).catch(() => {}); // it may be over by now
+      else this.#events.emit("referral", referral);
     },
   };
 }

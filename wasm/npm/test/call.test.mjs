@@ -37,9 +37,12 @@ test("states come before their events, promises after", async () => {
 
   program.emit(handle, "state", { state: "calling" });
   program.emit(handle, "state", { state: "ringing" });
-  program.emit(handle, "ringing", { status: 180, reason: "Ringing", earlyMedia: false });
+  const forks = [{ tag: "t1", target: "sip:1002@192.0.2.1", status: 180, reason: "Ringing", earlyMedia: false, ended: false }];
+  program.emit(handle, "ringing", { status: 180, reason: "Ringing", earlyMedia: false, fork: "t1", reliable: true, forks });
+  assert.equal(call.forks, forks);
   program.emit(handle, "state", { state: "established" });
-  program.emit(handle, "answered");
+  program.emit(handle, "answered", { forks: [] });
+  assert.deepEqual(call.forks, []);
   await settled();
   program.emit(handle, "held", { by: "remote" });
   program.emit(handle, "held", { by: "local" });
@@ -47,14 +50,15 @@ test("states come before their events, promises after", async () => {
   program.emit(handle, "resumed", { by: "remote" });
   assert.deepEqual(call.onHold, { local: true, remote: false });
   program.emit(handle, "state", { state: "ended" });
-  program.emit(handle, "ended", { by: "remote", status: 0, reason: "" });
-  program.emit(handle, "ended", { by: "local", status: 0, reason: "again" });
+  const reasons = [{ protocol: "Q.850", cause: 16 }];
+  program.emit(handle, "ended", { by: "remote", status: 0, reason: "", reasons });
+  program.emit(handle, "ended", { by: "local", status: 0, reason: "again", reasons });
   await settled();
 
   assert.deepEqual(heard, [
     ["state", { state: "calling", previous: "preparing" }, "calling"],
     ["state", { state: "ringing", previous: "calling" }, "ringing"],
-    ["ringing", { status: 180, reason: "Ringing", earlyMedia: false }, "ringing"],
+    ["ringing", { status: 180, reason: "Ringing", earlyMedia: false, fork: "t1", reliable: true }, "ringing"],
     ["state", { state: "established", previous: "ringing" }, "established"],
     ["answered", {}, "established"],
     ["answered promise"],
@@ -62,8 +66,8 @@ test("states come before their events, promises after", async () => {
     ["held", { by: "local" }, "established"],
     ["resumed", { by: "remote" }, "established"],
     ["state", { state: "ended", previous: "established" }, "ended"],
-    ["ended", { by: "remote", reason: "" }, "ended"],
-    ["ended promise", { by: "remote", reason: "" }],
+    ["ended", { by: "remote", reason: "", reasons }, "ended"],
+    ["ended promise", { by: "remote", reason: "", reasons }],
   ]);
   assert.deepEqual(ua.calls, []);
   await assert.rejects(call.hold(), { code: "invalid-state", op: "hold", message: "hold: the call has ended" });
@@ -75,7 +79,7 @@ test("the clock runs from the answer to the end", async (t) => {
   const { call, handle } = await program.outgoing();
   t.mock.timers.setTime(5000);
   assert.equal(call.duration, 0);
-  program.emit(handle, "answered");
+  program.emit(handle, "answered", { forks: [] });
   t.mock.timers.setTime(8000);
   assert.deepEqual([call.startTime, call.duration], [5000, 3000]);
   program.emit(handle, "ended", { by: "local", reason: "" });

@@ -106,10 +106,13 @@ export class Program {
   async incoming(handle = 2, options = {}) {
     const { ua, handle: uaHandle } = await this.userAgent(options);
     const arrived = new Promise((resolve) => ua.on("incoming", resolve));
-    this.emit(uaHandle, "incoming", { call: handle, id: "id-2", remote: bob });
+    this.emit(uaHandle, "incoming", arrival(handle));
     return { ua, uaHandle, call: await arrived, handle };
   }
 }
+
+/** The event of a call that comes in. */
+export const arrival = (call, more = {}) => ({ call, id: "id-2", remote: bob, caller: { from: bob, best: bob }, autoAnswer: false, ...more });
 
 export const bob = { displayName: "<b>Bob</b>", uri: "sip:1002@example.com", user: "1002" };
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { SipError, UserAgent, VERSION } from "../dist/index.js";
-import { bob, fakeModule, Program, reports, settled } from "./fake.mjs";
+import { arrival, bob, fakeModule, Program, reports, settled } from "./fake.mjs";
 
 test("create passes the options on and gives the instance id", async () => {
   const program = new Program();
@@ -181,7 +181,7 @@ test("an incoming call has Go's even handle", async () => {
 test("a call that nobody listens for is answered 480", async () => {
   const program = new Program();
   const { ua, handle } = await program.userAgent();
-  program.emit(handle, "incoming", { call: 2, id: "i", remote: bob });
+  program.emit(handle, "incoming", arrival(2));
   const reject = await program.take("reject");
   assert.deepEqual([reject.handle, reject.args], [2, { status: 480 }]);
   const reported = await reports(async () => {
@@ -198,7 +198,7 @@ test("an incoming call may be answered by an async listener", async () => {
   const { ua, handle } = await program.userAgent();
   ua.on("incoming", async (call) => { await call.accept(); });
   const reported = await reports(async () => {
-    program.emit(handle, "incoming", { call: 2, id: "i", remote: bob });
+    program.emit(handle, "incoming", arrival(2));
     (await program.take("accept")).reject({ code: "media-denied", message: "no microphone" });
     await settled();
   });

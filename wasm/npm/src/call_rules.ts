@@ -1,0 +1,102 @@
+import type {
+  AcceptOptions, CallOptions, CallsOptions, DTMFOptions, HangupOptions, ProgressOptions, Rejection, RestoreOptions, TransferOptions,
+  VideoOptions,
+} from "./call_options.js";
+import type { CallSnapshot } from "./call_values.js";
+import {
+  audio, flag, isAbsentOr, isNumber, isObject, isPair, isText, isList, isWhole, milliseconds, signal, text, texts, type Rule, type Rules,
+} from "./options.js";
+
+// The options of calls, for those who write no TypeScript.
+
+const oneOf = (...values: string[]): Rule => [
+  values.map((v) => `"${v}"`).join(values.length > 2 ? ", " : " or ").replace(/, ([^,]*)$/, " or $1"), (v) => values.includes(v as string),
+];
+const headers: Rule = ['[name, value] pairs of strings, such as [["X-Ticket", "4711"]]', (v) => isList(v, isPair)];
+const isMedia = (v: unknown) => isObject(v) && Object.entries(v).every(([name, part]) =>
+  ["stream", "constraints", "rtcConfiguration"].includes(name) && isAbsentOr(isObject)(part));
+const media: Rule = ["{ stream?, constraints?, rtcConfiguration? }", isMedia];
+const reliable = oneOf("supported", "required", "off");
+const status = (least: number, most: number): Rule => [`a whole number from ${least} to ${most}`, (v) => isWhole(v, least, most)];
+const redirects: Rule = ["a whole number, at least 0", (v) => isWhole(v, 0, 1000)];
+/** An object of which each part is absent or as it should be, and that has no other. */
+const isOf = (v: unknown, parts: Record<string, (part: unknown) => boolean>) =>
+  isObject(v) && Object.entries(v).every(([name, part]) => part === undefined || (Object.hasOwn(parts, name) && parts[name]!(part)));
+const isFlag = (v: unknown) => typeof v === "boolean";
+
+/** Those of a user agent. */
+export const callsRules: Rules<CallsOptions> = {
+  maxCalls: ["a whole number from 1 to 64", (v) => isWhole(v, 1, 64)],
+  holdOthers: flag,
+  manualRinging: flag,
+  autoAnswer: ["{ answerMode?, alertInfo?, callInfo? }, each true or false", (v) => isOf(v, { answerMode: isFlag, alertInfo: isFlag, callInfo: isFlag })],
+  manualReplaces: flag,
+  noAnswerTimeout: milliseconds,
+  followRedirects: redirects,
+  reliable,
+  sessionTimer: [
+    'false or { expires?, minSE?, refresher?, method? }: seconds of at least 90, "local" or "remote", "invite" or "update"',
+    (v) => v === false || isOf(v, {
+      expires: (n) => isNumber(n, 90), minSE: (n) => isNumber(n, 90),
+      refresher: (r) => r === "local" || r === "remote", method: (m) => m === "invite" || m === "update",
+    }),
+  ],
+  codecs: ['{ order?, remove? }, lists of patterns such as "opus" or "PC*"', (v) => isOf(v, { order: texts[1], remove: texts[1] })],
+  bandwidth: ["{ audio?, video? } in kbit/s, whole numbers of at least 1", (v) => isOf(v, { audio: (n) => isWhole(n, 1, 1e6), video: (n) => isWhole(n, 1, 1e6) })],
+  sdp: ["a function", (v) => typeof v === "function"],
+};
+
+export const callRules: Rules<CallOptions> = {
+  headers, media, audio, signal,
+  anonymous: flag,
+  privacy: texts,
+  preferredIdentity: text,
+  userToUser: text,
+  answerMode: oneOf("Auto", "Manual"),
+  lateOffer: flag,
+  reliable,
+  earlyMedia: flag,
+  noAnswerTimeout: milliseconds,
+  followRedirects: redirects,
+  replaces: ["a call", isObject], // of this user agent: Calls.handleOf
+};
+
+const isSequence = (v: unknown) => isWhole(v, 0, 2 ** 31 - 1);
+const snapshotParts: { [Name in keyof CallSnapshot]: (v: unknown) => boolean } = {
+  callId: isText, localTag: isText, remoteTag: isText, localUri: isText, localName: isText, remoteUri: isText, remoteName: isText,
+  target: isText, routes: isText, localSeq: isSequence, remoteSeq: isSequence,
+  direction: (v) => v === "outgoing" || v === "incoming", held: isFlag,
+};
+
+export const restoreRules: Rules<RestoreOptions & { snapshot: CallSnapshot }> = {
+  snapshot: ["a snapshot of a call", (v) => isObject(v) && Object.entries(snapshotParts).every(([name, holds]) => holds(v[name]))],
+  media, audio, signal,
+};
+
+export const acceptRules: Rules<AcceptOptions> = { media, audio, headers, signal };
+
+export const progressRules: Rules<ProgressOptions> = {
+  status: status(101, 198), reason: text, media: ["true, false or { stream?, constraints?, rtcConfiguration? }", (v) => isFlag(v) || isMedia(v)],
+  reliable, headers, signal,
+};
+
+export const rejectRules: Rules<Rejection> = {
+  status: status(300, 699), reason: text, retryAfter: ["a number of seconds, at least 0", (v) => isNumber(v, 0)], headers,
+};
+
+export const redirectRules: Rules<{ targets: string[] }> = {
+  targets: ["one to ten addresses", (v) => isList(v, isText) && (v as unknown[]).length > 0 && (v as unknown[]).length <= 10],
+};
+
+export const hangupRules: Rules<HangupOptions> = {
+  reason: ['{ protocol, cause?, text? }, such as { protocol: "SIP", cause: 200 }',
+    (v) => isOf(v, { protocol: isText, cause: (n) => isWhole(n, 0, 999_999_999), text: isText }) && isText((v as Record<string, unknown>)["protocol"])],
+};
+
+export const videoRules: Rules<VideoOptions> = { constraints: ["an object", isObject], stream: ["a MediaStream", isObject], signal };
+
+export const dtmfRules: Rules<DTMFOptions> = {
+  method: oneOf("rtp", "info-relay", "info"), duration: milliseconds, gap: milliseconds, signal,
+};
+
+export const transferRules: Rules<TransferOptions> = { headers, noSubscription: flag, referredBy: text, keep: flag, signal };

@@ -24,8 +24,8 @@ func TestCallOptionsOnTheWire(t *testing.T) {
 		{sipua.CallOptions{Anonymous: true, Privacy: []string{"header", "critical", "id"}}, map[string][]string{"Privacy": {"header;id;critical"}, "Proxy-Require": {"privacy"}}},
 		{sipua.CallOptions{Privacy: []string{"none"}}, map[string][]string{"Privacy": {"none"}}},
 		{sipua.CallOptions{PreferredIdentity: "sip:sales@example.com"}, map[string][]string{"P-Preferred-Identity": {"<sip:sales@example.com>"}}}, // RFC 3325 section 9.2
-		{sipua.CallOptions{UserToUser: "56a390f3;encoding=hex"}, map[string][]string{"User-to-User": {"56a390f3;encoding=hex"}}},                 // RFC 7433
-		{sipua.CallOptions{AnswerMode: "Auto"}, map[string][]string{"Answer-Mode": {"Auto"}}},                                                    // RFC 5373
+		{sipua.CallOptions{UserToUser: "56a390f3;encoding=hex"}, map[string][]string{"User-to-User": {"56a390f3;encoding=hex"}}},                  // RFC 7433
+		{sipua.CallOptions{AnswerMode: "Auto"}, map[string][]string{"Answer-Mode": {"Auto"}}},                                                     // RFC 5373
 		{sipua.CallOptions{AnswerMode: "Manual"}, map[string][]string{"Answer-Mode": {"Manual"}}},
 		{sipua.CallOptions{Reliable: sipua.ReliableRequired}, map[string][]string{"Require": {"100rel"}}}, // RFC 3262 section 4
 		{sipua.CallOptions{Headers: []sipua.Header{{Name: "X-A", Value: "1"}, {Name: "Subject", Value: "s"}}}, map[string][]string{"X-A": {"1"}, "Subject": {"s"}}},

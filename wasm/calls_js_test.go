@@ -100,7 +100,7 @@ func TestPortAnswersAsItIsTold(t *testing.T) {
 	f.expectState(call, "accepted")
 	f.expectEvent(call, "answered")
 	f.expectEvent(call, "media")
-	require.Equal(t, 1, f.Get("peers").Length(), "what accept leaves out does not take the place of what progress was given")
+	require.Equal(t, 1, f.Get("peers").Length(), "accept goes on with the media of progress")
 
 	_, call = arrive()
 	f.do("reject", call, object("status", 480, "reason", "Later", "retryAfter", 60, "headers", headers))

@@ -235,8 +235,8 @@ func (c *Call) makeChange(l *leg, ch *change, then func(sdp string)) {
 	})
 }
 
-// settleFirst keeps a reliable answer to the INVITE for good, when a new offer is to follow it before
-// the call is answered. Afterwards that has been done, or the media is a new one, which the
+// settleFirst keeps a reliable answer to the INVITE for good, when a new offer is to follow it
+// before the call is answered. Afterwards that has been done, or the media is a new one, which the
 // answer is not for.
 func (c *Call) settleFirst(l *leg) {
 	if !c.settled && c.outgoing.offer != "" && l.early() && l.remote != "" && l.exchange.State() == offer.Stable {

@@ -119,11 +119,7 @@ func TestReinviteAnsweredOverTheNextFlow(t *testing.T) {
 
 // Section 13.2.1: the INVITE has no offer, and each fork makes one. That of the fork that
 // answers is answered, by media of its own when another one's has been.
-<<<<<<< HEAD
-func TestForkWhoseOfferWasRefusedAnswers(t *testing.T) {
-=======
 func TestLateOfferOfAnotherFork(t *testing.T) {
->>>>>>> efcd29b96a863b70069b302d91ff025db54a777b
 	play(t, func(w *world) {
 		w.connect()
 		call, err := w.ua.Call("1002", sipua.CallOptions{LateOffer: true})

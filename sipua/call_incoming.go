@@ -263,7 +263,6 @@ func preference(i int) string {
 
 func (c *Call) makeAnswer(e *callEvent) {
 	c.incoming.accepting, c.incoming.headers = e.done, e.accept.Headers
-	c.incoming.progress.queue = nil // RFC 3262 section 3: the 200 takes the place of what waits behind a PRACK
 	c.ua.holdOthers(c)
 	c.describe(e.accept.Media, func(sdp string, err error) {
 		if err != nil {

@@ -66,11 +66,7 @@ func TestOffersNobodyCouldAnswer(t *testing.T) {
 }
 
 // With Config.PlainMedia such offers are the matter of the media.
-<<<<<<< HEAD
-func TestPlainMediaInReinvite(t *testing.T) {
-=======
 func TestPlainMediaAllowed(t *testing.T) {
->>>>>>> 7d4c92af2fa8c7ebc7d9956ce48aa8b817b61efa
 	play(t, func(w *world) {
 		w.connect()
 		w.media.Plain = true

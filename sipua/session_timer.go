@@ -52,7 +52,7 @@ func (c *Call) askTimer(req *sip.Request) {
 	if cfg.Off {
 		return
 	}
-	value := strconv.Itoa(int(max(cfg.Expires, c.outgoing.minSE, c.timer.interval) / time.Second))
+	value := strconv.Itoa(int(c.wantedSE() / time.Second))
 	switch {
 	case c.timer.interval > 0 && c.timer.ours, c.timer.interval == 0 && cfg.Refresher == Local:
 		value += ";refresher=uac" // section 7.4: it stays who it is
@@ -65,11 +65,21 @@ func (c *Call) askTimer(req *sip.Request) {
 	}
 }
 
+// wantedSE is the interval that our next request asks for: that of the session, once it has
+// one (section 7.4), and not less than any Min-SE.
+func (c *Call) wantedSE() time.Duration {
+	interval := c.timer.interval
+	if interval == 0 {
+		interval = c.ua.cfg.SessionTimer.Expires
+	}
+	return max(interval, c.ua.cfg.SessionTimer.MinSE, c.outgoing.minSE)
+}
+
 // tooBrief takes a 422 (section 7.4): false when trying again would not help.
 func (c *Call) tooBrief(res *sip.Response) bool {
 	n, ok := message.Seconds(res, "Min-SE")
 	least := time.Duration(n) * time.Second
-	if !ok || least <= max(c.outgoing.minSE, c.ua.cfg.SessionTimer.Expires, c.timer.interval) || least > maxExpires {
+	if !ok || least <= c.wantedSE() || least > maxExpires {
 		return false
 	}
 	c.outgoing.minSE = least
@@ -135,7 +145,7 @@ func (c *Call) grantTimer(req *sip.Request, res *sip.Response) {
 		}
 	}
 	res.AppendHeader(sip.NewHeader("Session-Expires", strconv.Itoa(int(interval/time.Second))+";refresher="+refresher))
-	if refresher == "uac" {
+	if knowsTimer(req) { // it has to refresh, or to end a session that we do not refresh
 		res.AppendHeader(sip.NewHeader("Require", "timer"))
 	}
 	c.setTimer(interval, refresher == "uas")

@@ -23,8 +23,9 @@ import (
 //	refresher=uas        they do                               we do
 type sessionTimer struct {
 	interval time.Duration
-	ours     bool   // we refresh
-	refresh  *timer // ours: the next one
+	ours     bool      // we refresh
+	refresh  *timer    // ours: the next one
+	until    time.Time // the session is given up
 	expiry   *timer
 }
 
@@ -176,8 +177,9 @@ func (c *Call) setTimer(interval time.Duration, ours bool) {
 		return
 	}
 	c.armRefresh(interval / 2)
-	// Section 10: a third of the interval, or 32 s, before it ends.
-	c.after(&c.timer.expiry, interval-min(32*time.Second, interval/3), func() {
+	limit := interval - min(32*time.Second, interval/3) // section 10: so long before it ends
+	c.timer.until = time.Now().Add(limit)
+	c.after(&c.timer.expiry, limit, func() {
 		if c.state == Established {
 			c.finishGone(&Error{Op: "call", Code: CodeTimeout, Status: sip.StatusRequestTimeout, Reason: "the session was not refreshed in time (RFC 4028)"})
 		}
@@ -194,7 +196,8 @@ func (c *Call) armRefresh(d time.Duration) {
 	c.after(&c.timer.refresh, d, func() {
 		c.queueRefresh(func(err error) {
 			if err != nil && c.state == Established {
-				c.armRefresh(max(5*time.Second, d/2)) // section 10: until the session ends
+				// Section 10: again while there is time, but not continuously.
+				c.armRefresh(max(10*time.Second, time.Until(c.timer.until)/2))
 			}
 		})
 	})

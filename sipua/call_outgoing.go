@@ -431,6 +431,9 @@ func (c *Call) settle(l *leg, then func(error)) {
 
 // answerInAck answers the offer of a 2xx in its ACK (section 13.2.2.4).
 func (c *Call) answerInAck(l *leg) {
+	if c.voice != nil && c.voice != l {
+		c.renewMedia() // another fork has offered before
+	}
 	c.answerOffer(l, l.remote, func(sdp string, err error) {
 		switch {
 		case c.state != Established:
@@ -526,7 +529,11 @@ func (c *Call) cancelAfter(e *callEvent) {
 	out := &c.outgoing
 	x := out.request
 	if !out.open { // between two INVITEs
-		c.handle(onFailure, &callEvent{})
+		in := onFailure
+		if c.survival.flowless {
+			in = onFlowLost // the first one may ring
+		}
+		c.handle(in, &callEvent{})
 		return
 	}
 	if x.giveUp() {

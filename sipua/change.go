@@ -235,7 +235,7 @@ func (c *Call) makeChange(l *leg, ch *change, then func(sdp string)) {
 	})
 }
 
-// settleFirst keeps a reliable answer for good, when a new offer is to follow it before
+// settleFirst keeps a reliable answer to the INVITE for good, when a new offer is to follow it before
 // the call is answered. Afterwards that has been done, or the media is a new one, which the
 // answer is not for.
 func (c *Call) settleFirst(l *leg) {

@@ -15,7 +15,7 @@ import (
 // INVITE, its responses, UPDATE or PRACK. then gets the answer, or why there is none;
 // nothing has changed in that case.
 func (c *Call) answerOffer(l *leg, sdp string, then func(answer string, err error)) {
-	if c.settled && c.voice != l {
+	if c.voice != nil && c.voice != l {
 		then("", &Error{Code: CodeMediaFailed, Reason: "another fork of the call has the media"})
 		return
 	}

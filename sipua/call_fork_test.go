@@ -143,7 +143,6 @@ func TestForkAnswersAfterAnothersEarlyMedia(t *testing.T) {
 		w.Send(res)
 		require.Equal(w, "other", tag(value(w.ExpectRequest(w.T, "ACK"), "To")))
 		re := w.ExpectRequest(w.T, "INVITE")
-		early := w.media.All()[0]
 		require.Equal(w, "other", tag(value(re, "To")))
 		require.Zero(w, count[sipua.CallAnswered](w), "nobody is heard yet")
 		require.Equal(w, 1, early.Closed()) // count waited: media is closed beside the owner

@@ -14,6 +14,7 @@ import (
 // outgoing is what a call needs until it is answered (RFC 3261 section 13.2).
 type outgoing struct {
 	target   sip.Uri // a redirection changes it
+	to       sip.Uri // but not whom we have called (section 8.1.3.4)
 	options  CallOptions
 	extra    []sip.Header // of other parts of the user agent: Replaces, Referred-By
 	tag      string
@@ -114,7 +115,7 @@ func (ua *UserAgent) newCall(uri sip.Uri, o CallOptions) *Call {
 		ua: ua, id: message.NewToken(24), direction: Outgoing, table: outgoingTable, state: Preparing,
 		remote:   identity("", uri),
 		answered: make(chan struct{}), ended: make(chan struct{}),
-		outgoing: outgoing{target: uri, options: o, tag: message.NewTag(), seq: 1},
+		outgoing: outgoing{target: uri, to: uri, options: o, tag: message.NewTag(), seq: 1},
 	}
 	c.publish()
 	return c
@@ -193,7 +194,7 @@ func (c *Call) sendInvite(e *callEvent) {
 	out.request = ua.request(func() *sip.Request {
 		req := sip.NewRequest(sip.INVITE, out.target)
 		req.AppendHeader(ua.from(out.tag))
-		req.AppendHeader(&sip.ToHeader{Address: *out.target.Clone()})
+		req.AppendHeader(&sip.ToHeader{Address: *out.to.Clone()})
 		callID := sip.CallIDHeader(c.id)
 		req.AppendHeader(&callID)
 		message.CSeq(req, out.seq)
@@ -203,9 +204,6 @@ func (c *Call) sendInvite(e *callEvent) {
 		out.options.apply(req)
 		for _, h := range out.extra {
 			req.AppendHeader(sip.HeaderClone(h))
-		}
-		for _, h := range c.outgoing.extra {
-			req.AppendHeader(h)
 		}
 		setSDP(req, e.sdp)
 		return req
@@ -245,7 +243,10 @@ func (c *Call) invited(res *sip.Response, err error) {
 	out.open = false
 	switch {
 	case err != nil:
-		if !lostFlow(err) || c.ua.closed || !c.handle(onFlowLost, &callEvent{err: err}) {
+		switch {
+		case lostFlow(err) && !c.ua.closed && c.handle(onFlowLost, &callEvent{err: err}):
+		case timedOut(err) && c.state == Calling && c.nextTarget(sip.StatusRequestTimeout) && c.handle(onRetry, &callEvent{}):
+		default:
 			c.handle(onFailure, &callEvent{err: err})
 		}
 	case res.StatusCode < 300:
@@ -256,21 +257,11 @@ func (c *Call) invited(res *sip.Response, err error) {
 	}
 }
 
-// retarget tells whether another INVITE follows the refusal of the first one.
-func (c *Call) retarget(res *sip.Response) bool {
-	switch {
-	case res.StatusCode == 422:
-		return c.tooBrief(res)
-	case res.StatusCode < 400:
-		return c.redirected(res)
-	}
-	return c.nextTarget(res)
-}
-
 // inviteAgain begins anew, with the same Call-ID and the next number (section 8.1.3.5).
 // What the first INVITE has made is over.
 func (c *Call) inviteAgain(*callEvent) {
 	c.dropLegs()
+	c.publish()
 	c.outgoing.seq++
 	if c.voice == nil {
 		c.sendWhenUp(c.outgoing.offer)
@@ -369,6 +360,7 @@ func (c *Call) outgoingAnswered(e *callEvent) {
 	c.outgoing.noAnswer.stop()
 	l, err := c.legOf(e.res)
 	c.leg = l
+	c.beginAnew(l)
 	c.learnInfo(e.res)
 	c.learnCaller(e.res)
 	c.ua.dialogs[l.dialog.ID] = c // also when more forks rang than are kept
@@ -422,6 +414,7 @@ func (c *Call) settle(l *leg, then func(error)) {
 		return
 	case c.voice != nil && c.voice != l:
 		c.renewMedia()
+		c.voice, c.settled = l, true // it is new, and waits for nobody's answer
 		c.queueFirst(&change{op: "call", end: func(err error) { then(err) }})
 		return
 	}
@@ -438,6 +431,9 @@ func (c *Call) settle(l *leg, then func(error)) {
 
 // answerInAck answers the offer of a 2xx in its ACK (section 13.2.2.4).
 func (c *Call) answerInAck(l *leg) {
+	if c.voice != nil && c.voice != l {
+		c.renewMedia() // another fork has offered before
+	}
 	c.answerOffer(l, l.remote, func(sdp string, err error) {
 		switch {
 		case c.state != Established:
@@ -533,7 +529,11 @@ func (c *Call) cancelAfter(e *callEvent) {
 	out := &c.outgoing
 	x := out.request
 	if !out.open { // between two INVITEs
-		c.handle(onFailure, &callEvent{})
+		in := onFailure
+		if c.survival.flowless {
+			in = onFlowLost // the first one may ring
+		}
+		c.handle(in, &callEvent{})
 		return
 	}
 	if x.giveUp() {

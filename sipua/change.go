@@ -38,6 +38,7 @@ type change struct {
 	end func(error)
 
 	begun bool // its offer is open, or it waits for another try
+	leg   *leg // in which it has begun
 	tries int
 }
 
@@ -133,11 +134,22 @@ func (c *Call) agreedEarly() *leg {
 func (c *Call) offerable() *leg {
 	switch {
 	case c.state == Calling, c.state == Ringing:
-		return c.agreedEarly()
+		if l := c.agreedEarly(); l != nil && l.pracks == 0 { // RFC 6337 section 4.1
+			return l
+		}
+		return nil
 	case c.state != Established && c.state != Resuming, c.survival.flowless, c.unacked.waits(), c.leg.exchange.State() != offer.Stable:
 		return nil
 	}
 	return c.leg
+}
+
+// beginAnew frees a change whose offer is open in another fork than l, which nobody is
+// going to answer any more.
+func (c *Call) beginAnew(l *leg) {
+	if len(c.changes) > 0 && c.changes[0].begun && c.changes[0].leg != l {
+		c.changes[0].begun = false
+	}
 }
 
 // nextChange begins the oldest change if nothing stands in its way. It stays first
@@ -155,7 +167,7 @@ func (c *Call) nextChange() {
 		c.changeEnded(ch, nil)
 		return
 	}
-	ch.begun = true
+	ch.begun, ch.leg = true, l
 	if ch.ask != nil {
 		c.askMedia(l, ch)
 		return
@@ -223,7 +235,7 @@ func (c *Call) makeChange(l *leg, ch *change, then func(sdp string)) {
 	})
 }
 
-// settleFirst keeps a reliable answer for good, when a new offer is to follow it before
+// settleFirst keeps a reliable answer to the INVITE for good, when a new offer is to follow it before
 // the call is answered. Afterwards that has been done, or the media is a new one, which the
 // answer is not for.
 func (c *Call) settleFirst(l *leg) {

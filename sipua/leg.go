@@ -21,6 +21,7 @@ type leg struct {
 	allow    []string       // the methods that the other side takes; nil: it has not said
 	rseq     uint32         // of its last reliable provisional response (RFC 3262)
 	answered bool           // the offer of the INVITE, or the one in a response to it, reliably
+	pracks   int            // of ours, that have no answer yet
 	updating bool           // an UPDATE of the other side is being answered
 	ack      *string        // the description in our ACK to its 2xx, once that was sent
 	focus    bool           // the other side is a conference server

@@ -61,9 +61,12 @@ func (c *Call) prackAfterEnd() {
 	})
 }
 
+// unsettled: a description of ours waits for its PRACK.
+func (p *progress) unsettled() bool { return p.pending != nil && p.pending.sdp != "" }
+
 // whenSettled calls f once no description of ours waits for its PRACK.
 func (p *progress) whenSettled(f func()) {
-	if p.pending != nil && p.pending.sdp != "" {
+	if p.unsettled() {
 		p.settled = append(p.settled, f)
 		return
 	}
@@ -368,12 +371,11 @@ func (c *Call) prackUnwanted(res *sip.Response) {
 func (c *Call) acknowledgeProgress(l *leg, res *sip.Response, sdp string) {
 	switch {
 	case sdp != "" && c.outgoing.offer == "" && l.remote == "" && offer.Valid(sdp) == nil:
-		l.remote = sdp
+		l.remote, l.answered = sdp, true
 		if c.voice != nil { // another fork has the media
 			c.prack(l, res, offer.Reject(sdp), nil)
 			return
 		}
-		l.answered = true
 		c.answerOffer(l, sdp, func(answer string, err error) {
 			if err != nil {
 				answer = offer.Reject(sdp)
@@ -397,6 +399,7 @@ func (c *Call) prack(l *leg, res *sip.Response, sdp string, handler func(*sip.Re
 		return
 	}
 	rack := message.HeaderValue(res, "RSeq") + " " + strconv.Itoa(int(res.CSeq().SeqNo)) + " " + string(res.CSeq().MethodName)
+	l.pracks++
 	c.requestIn(l, func() *sip.Request {
 		req := l.dialog.Request(sip.PRACK)
 		req.AppendHeader(sip.NewHeader("RAck", rack))
@@ -406,9 +409,14 @@ func (c *Call) prack(l *leg, res *sip.Response, sdp string, handler func(*sip.Re
 		setSDP(req, sdp)
 		return req
 	}, func(res *sip.Response, err error) {
-		if handler != nil && (err != nil || res.StatusCode >= 200) {
+		if err == nil && res.StatusCode < 200 {
+			return
+		}
+		l.pracks--
+		if handler != nil {
 			handler(res, err)
 		}
 		// Otherwise its answer says nothing about the call: what it acknowledges has come.
+		c.nextChange()
 	})
 }

@@ -15,7 +15,7 @@ import (
 // INVITE, its responses, UPDATE or PRACK. then gets the answer, or why there is none;
 // nothing has changed in that case.
 func (c *Call) answerOffer(l *leg, sdp string, then func(answer string, err error)) {
-	if c.settled && c.voice != l {
+	if c.voice != nil && c.voice != l {
 		then("", &Error{Code: CodeMediaFailed, Reason: "another fork of the call has the media"})
 		return
 	}
@@ -54,12 +54,13 @@ func (c *Call) refuseOffer(tx *transaction.Server, err error) {
 }
 
 // busy answers an offer that comes at the wrong time (section 14.2, RFC 3311 section
-// 5.2), and reports whether it did: 491 when our own is open, 500 when theirs is.
+// 5.2), and reports whether it did: 491 when our own is open, 500 when theirs is or when a
+// description of ours waits for its PRACK (RFC 6337 section 4.2).
 func (c *Call) busy(l *leg, tx *transaction.Server) bool {
 	switch {
 	case l.exchange.State() == offer.LocalOffer && c.state != Accepted:
 		c.ua.respond(tx, sip.StatusRequestPending, "Request Pending") // glare, or our own INVITE is not answered yet
-	case l.exchange.State() != offer.Stable:
+	case l.exchange.State() != offer.Stable, c.incoming.progress.unsettled():
 		c.ua.respond(tx, sip.StatusInternalServerError, "Server Internal Error", sip.NewHeader("Retry-After", strconv.Itoa(rand.IntN(11))))
 	default:
 		return false

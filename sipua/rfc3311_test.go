@@ -497,3 +497,40 @@ func TestUpdateHook(t *testing.T) {
 		}
 	})
 }
+
+// RFC 6337 section 4.1: an UPDATE of ours waits for the end of the PRACK that belongs to the
+// answer.
+func TestUpdateWaitsForPrack(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.dial(sipua.CallOptions{})
+		k.provides(183, k.answerTo(k.invite), reliable(1)...)
+		prack := k.prackOf(k.ok)
+		hold := begin(func() error { return k.call.Hold(w.Context()) })
+		w.ExpectNothing(w.T, time.Second)
+		w.Respond(prack, 200, "OK")
+		update := w.ExpectRequest(w.T, "UPDATE")
+		w.RespondSDP(update, 200, "OK", k.answerTo(update), farTakes)
+		require.NoError(w, hold())
+		k.farAnswers()
+		k.bye()
+	})
+}
+
+// RFC 6337 section 4.2: an UPDATE of theirs comes too early as long as our description has
+// not been acknowledged.
+func TestUpdateBeforePrack(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.ring(farKnows, farTakes)
+		require.NoError(w, k.call.Progress(w.Context(), sipua.ProgressOptions{Media: true}))
+		k.ok = w.ExpectResponse(w.T, 183)
+		k.applies(k.ok)
+		k.update(k.farOffer(true))
+		comeBack(w.T, w.ExpectResponse(w.T, 500))
+		k.prack(k.ok, "")
+		w.ExpectResponse(w.T, 200)
+		k.update(k.far.LocalSDP())
+		k.applies(w.ExpectResponse(w.T, 200))
+		k.farAnswers()
+		k.bye()
+	})
+}

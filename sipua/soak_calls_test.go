@@ -298,6 +298,8 @@ func (s *callSoak) beginAgain(to *soakPhone, call, in *sipua.Call) error {
 	select {
 	case again = <-to.arrival(call.ID()):
 	case <-over: // the other side was not there
+	case <-time.After(10 * time.Minute):
+		return fmt.Errorf("%s and %s go on as if nothing had happened", call, in)
 	}
 	err := call.Hangup(s.Context())
 	for _, c := range []*sipua.Call{call, in, again} {

@@ -126,7 +126,7 @@ func (c *Call) inviteLost(e *callEvent) {
 func (c *Call) givenUpLater(e *callEvent) {
 	heard, cancel := c.outgoing.heard, c.cancelRequest()
 	c.givenUp(e)
-	if heard {
+	if heard { // it rings
 		c.ua.atNextFlow(briefly, func(l *link, err error) {
 			if err == nil {
 				l.layer.Request(cancel, func(*sip.Response, error) {}) // the server knows the INVITE by its branch (section 9.2)
@@ -162,11 +162,12 @@ func (c *Call) flowBack() {
 		c.handle(onRetry, &callEvent{})
 	case c.invite != nil && c.state != Established:
 		c.invite.Move(l.layer)
+		c.recovered(nil)
 		if last := c.incoming.progress.last; last != nil && c.state != Accepted && c.state != Canceling {
 			_ = c.invite.Respond(last.res)
+			c.after(&c.survival.limit, 3*time.Minute, c.callerGone)
 			c.stillThere()
 		}
-		c.recovered(nil)
 	case c.state == Resuming:
 		c.nextChange()
 	default:
@@ -178,11 +179,20 @@ func (c *Call) flowBack() {
 // while we could not be told does not know it any more.
 func (c *Call) stillThere() {
 	c.requestIn(c.leg, func() *sip.Request { return c.leg.dialog.Request(sip.OPTIONS) }, func(res *sip.Response, err error) {
-		if err == nil && res.StatusCode == sip.StatusCallTransactionDoesNotExists {
-			c.handle(onCancel, &callEvent{req: c.invite.Request})
+		switch {
+		case err == nil && res.StatusCode < 200:
+		case err != nil && lostFlow(err): // it is asked again over the next one
+		case gone(res, err):
+			c.callerGone()
+		case res != nil && reached(res.StatusCode):
+			c.survival.limit.stop()
+		case c.state == Ringing || c.state == Answering: // the caller's flow may have been lost too
+			c.after(&c.survival.pause, 5*time.Second, c.stillThere)
 		}
 	})
 }
+
+func (c *Call) callerGone() { c.handle(onCancel, &callEvent{req: c.invite.Request}) }
 
 // reconnect offers the other side new ICE credentials. It comes before what the
 // application wants.

@@ -22,6 +22,7 @@ type ID struct{ CallID, LocalTag, RemoteTag string }
 //	(none)    Early               Confirmed     –
 //	Early     Early               Confirmed     Terminated
 //	Confirmed Confirmed           Confirmed     Terminated
+//	Terminated  –                 –             –
 type State uint8
 
 // The states.

@@ -281,3 +281,46 @@ func TestNothingIsShared(t *testing.T) {
 		})
 	}
 }
+
+// The table of State, cell by cell: what a message does to a dialog of either side.
+func TestStateTable(t *testing.T) {
+	inputs := []struct {
+		name string
+		do   func(d *Dialog)
+	}{
+		{"1xx", func(d *Dialog) { d.Confirm(response(t, status(180))) }},
+		{"2xx", func(d *Dialog) { d.Confirm(response(t, ok)) }},
+		{"end", func(d *Dialog) { d.Terminate() }},
+	}
+	want := map[State][]State{
+		Early:      {Early, Confirmed, Terminated},
+		Confirmed:  {Confirmed, Confirmed, Terminated},
+		Terminated: {Terminated, Terminated, Terminated},
+	}
+	for side, fresh := range map[string]func() *Dialog{
+		"caller": func() *Dialog {
+			d, err := NewUAC(request(t, invite), response(t, status(180)))
+			require.NoError(t, err)
+			return d
+		},
+		"callee": func() *Dialog { return uas(t) },
+	} {
+		for state, row := range want {
+			for i, in := range inputs {
+				t.Run(side+"/"+state.String()+"/"+in.name, func(t *testing.T) {
+					d := fresh()
+					require.Equal(t, Early, d.State)
+					switch state {
+					case Confirmed:
+						d.Confirm(response(t, ok))
+					case Terminated:
+						d.Terminate()
+					}
+					require.Equal(t, state, d.State)
+					in.do(d)
+					require.Equal(t, row[i], d.State)
+				})
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package dialog
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -41,6 +42,9 @@ func Restore(r Record) (*Dialog, error) {
 		if err := message.CheckValue(s); err != nil {
 			return nil, fmt.Errorf("the dialog %w", err)
 		}
+	}
+	if strings.ContainsAny(r.ID.LocalTag+r.ID.RemoteTag, " \t;,\"<>") || strings.ContainsAny(r.ID.CallID, " \t") {
+		return nil, errors.New("the dialog has a Call-ID or tag that is none")
 	}
 	d := &Dialog{ID: r.ID, State: Confirmed, LocalName: r.LocalName, RemoteName: r.RemoteName,
 		caller: r.Caller, localSeq: r.LocalSeq, remoteSeq: r.RemoteSeq, hasRemote: r.RemoteSeq > 0}

@@ -93,7 +93,7 @@ func Valid(text string) error {
 // read.
 func Reject(description string) string {
 	var d sdp.SessionDescription
-	if d.UnmarshalString(description) != nil {
+	if d.UnmarshalString(description) != nil || len(d.MediaDescriptions) == 0 {
 		return ""
 	}
 	answer := sdp.SessionDescription{

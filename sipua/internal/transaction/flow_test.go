@@ -155,3 +155,113 @@ func TestNobodyListensForTheEnd(t *testing.T) {
 		require.Zero(t, b.layer.Len())
 	})
 }
+
+// moved is an INVITE whose flow is lost, in the state that the responses led to, and the
+// bed of the next flow.
+func moved(t *testing.T, statuses ...int) (old, next *bed) {
+	old, next = newBed(t), newBed(t)
+	old.receive(incoming("INVITE", branch))
+	for _, status := range statuses {
+		require.NoError(t, old.respond(status))
+	}
+	old.layer.FlowLost(errFlow)
+	require.Zero(t, old.layer.Len())
+	old.took()
+	old.tx.Move(next.layer)
+	next.tx = old.tx
+	return old, next
+}
+
+// A call that rings is answered over the next flow.
+func TestMoveProceeding(t *testing.T) {
+	bubble(t, "", func(t *testing.T, _ *bed) {
+		old, next := moved(t, 180)
+		require.Same(t, next.layer, old.tx.Layer())
+		require.Equal(t, 1, next.layer.Len())
+		require.NoError(t, next.respond(183))
+		next.receive(incoming("INVITE", branch))
+		cancel := parse(t, incoming("CANCEL", branch)).(*sip.Request)
+		next.layer.cfg.OnRequest = func(req *sip.Request, tx *Server) {
+			require.Same(t, old.tx, tx.Invite(), "a CANCEL finds it there")
+		}
+		next.layer.Receive(cancel)
+		require.NoError(t, next.respond(486))
+		require.Equal(t, "> 183; > 183; > 486", next.took())
+		next.receive(incoming("ACK", branch))
+		require.Equal(t, Terminated, old.tx.State())
+		require.Empty(t, old.took(), "nothing goes to the lost flow")
+	})
+}
+
+// Without ACK the Timer H of the next flow tells of it, with the error of the timer and not
+// that of the flow before.
+func TestMoveEndsWithTheTimer(t *testing.T) {
+	bubble(t, "", func(t *testing.T, _ *bed) {
+		old, next := moved(t, 180)
+		require.NoError(t, next.respond(486))
+		next.pass(Timeout)
+		next.run()
+		old.run()
+		require.Equal(t, noAck, old.took())
+		require.Zero(t, next.layer.Len())
+	})
+}
+
+// A 2xx that waits for its ACK is sent again over the next flow, and Timer L goes on.
+func TestMoveAccepted(t *testing.T) {
+	bubble(t, "", func(t *testing.T, _ *bed) {
+		old, next := moved(t, 200)
+		require.NoError(t, next.respond(200))
+		next.receive(incoming("ACK", branch))
+		require.Equal(t, "> 200; TU ACK", next.took())
+		require.Equal(t, 1, next.layer.Len())
+		old.advance(Timeout)
+		require.Equal(t, Terminated, old.tx.State())
+		require.Zero(t, next.layer.Len())
+		require.Empty(t, old.took())
+	})
+}
+
+// The next flow may be lost as well.
+func TestMoveTwice(t *testing.T) {
+	bubble(t, "", func(t *testing.T, _ *bed) {
+		old, next := moved(t, 180)
+		next.layer.FlowLost(errFlow)
+		require.Equal(t, "end: flow gone", old.took())
+		require.Zero(t, next.layer.Len())
+		old.tx.Move(old.layer) // the first one is back
+		require.NoError(t, old.respond(180))
+		require.Equal(t, "> 180", old.took())
+	})
+}
+
+// What lives in its layer, or is over, is not moved.
+func TestMoveIsForLostFlows(t *testing.T) {
+	b, other := newBed(t), newBed(t)
+	b.receive(incoming("INVITE", branch))
+	b.tx.Move(other.layer)
+	require.Same(t, b.layer, b.tx.Layer())
+	require.Zero(t, other.layer.Len())
+	require.NoError(t, b.respond(486))
+	b.layer.FlowLost(errFlow) // Completed ends with the flow
+	require.Equal(t, Terminated, b.tx.State())
+	b.tx.Move(other.layer)
+	require.Zero(t, other.layer.Len())
+}
+
+// One that has left its layer does not take with it, at its end, one that has come in its
+// place.
+func TestTheEndOfOneThatLeft(t *testing.T) {
+	bubble(t, "", func(t *testing.T, b *bed) {
+		b.receive(incoming("INVITE", branch))
+		require.NoError(t, b.respond(200))
+		b.layer.FlowLost(errFlow)
+		b.receive(incoming("INVITE", branch)) // over the next flow of the same layer
+		require.Equal(t, 1, b.layer.Len())
+		b.advance(Timeout) // Timer L of the first one
+		require.Equal(t, 1, b.layer.Len())
+		require.NoError(t, b.respond(180))
+		b.receive(incoming("INVITE", branch))
+		require.Equal(t, "TU INVITE; > 200; TU INVITE; > 180; > 180", b.took())
+	})
+}

@@ -18,6 +18,9 @@ const (
 	entered = 10 * time.Second
 	rest    = Timeout - entered // what is left of the state's timer
 	never   = time.Duration(-1)
+	// The layer has forgotten it, and its state lives on: for ever, or as long as its timer.
+	left     = time.Duration(-2)
+	leftRest = time.Duration(-3)
 )
 
 var errFlow = errors.New("flow gone")
@@ -118,7 +121,7 @@ var inviteServerWant = map[State]map[input]outcome{
 		outSuccess:     {Accepted, "> 200", Timeout, ""},
 		outFailure:     {Completed, "> 486", Timeout, noAck},
 		timeout:        {Proceeding, "", never, ""},
-		flowLost:       {Terminated, "end: flow gone", 0, ""},
+		flowLost:       {Proceeding, "end: flow gone", left, ""}, // the next flow may answer: Move
 	},
 	Accepted: { // RFC 6026 section 7.1
 		inProvisional:  {Accepted, "stray 180", rest, ""},
@@ -130,7 +133,7 @@ var inviteServerWant = map[State]map[input]outcome{
 		outSuccess:     {Accepted, "> 200", rest, ""},
 		outFailure:     {Accepted, "refused", rest, ""},
 		timeout:        {Terminated, "", 0, ""},
-		flowLost:       {Terminated, "", 0, ""},
+		flowLost:       {Accepted, "", leftRest, ""},
 	},
 	Completed: { // section 17.2.1
 		inProvisional:  {Completed, "stray 180", rest, noAck},
@@ -281,10 +284,16 @@ func (b *bed) check(want outcome, in input, state func() State, alive func() boo
 	}
 	require.Equal(b.t, want.next, state(), "state")
 	require.Equal(b.t, want.log, b.took(), "what is seen at once")
-	require.Equal(b.t, want.gone != 0, alive(), "in the layer")
+	require.Equal(b.t, want.gone > 0 || want.gone == never, alive(), "in the layer")
 
 	switch posts := b.posts; want.gone {
-	case 0, never:
+	case leftRest:
+		b.advance(rest - 1)
+		require.Equal(b.t, want.next, state(), "state just before the timer")
+		b.advance(1)
+		require.Equal(b.t, Terminated, state(), "state after the timer")
+		require.Equal(b.t, want.last, b.took(), "what is seen at the timer")
+	case 0, never, left:
 		b.advance(time.Hour)
 		require.Equal(b.t, want.next, state(), "state an hour later")
 		require.Equal(b.t, want.gone == never, alive(), "in the layer an hour later")

@@ -56,11 +56,12 @@ func (tx *Server) handle(in input, req *sip.Request) (err error) {
 	}
 	tx.state = cell.next
 	if cell.do&wait != 0 { // H or L; a server transaction starts one timer at the most
+		post := tx.layer.cfg.Post // the layer may be another one by then
 		tx.timer = time.AfterFunc(Timeout, func() {
-			tx.layer.cfg.Post(func() { _ = tx.handle(timeout, nil) })
+			post(func() { _ = tx.handle(timeout, nil) })
 		})
 	}
-	if tx.state == Terminated || cell.do&leave != 0 {
+	if (tx.state == Terminated || cell.do&leave != 0) && tx.layer.servers[tx.key] == tx { // else it has left before
 		delete(tx.layer.servers, tx.key)
 	}
 	if cell.do&(send|resend) != 0 && tx.last != nil {

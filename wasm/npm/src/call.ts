@@ -124,7 +124,7 @@ export class Call {
     // dialog may leap (RFC 3261 section 12.2.2).
     call.#facts.snapshot = { ...snapshot, localSeq: localSeq + 100 };
     void call.#begin(signal, undefined, async () => {
-      check("restore", restoreRules, { snapshot, ...options });
+      check("restore", restoreRules, { ...options, snapshot }, "snapshot");
       return start({ call: call.#handle, snapshot, ...rest });
     });
     return call;

@@ -27,19 +27,19 @@ export class Referral {
   /** The URI that we are asked to call. */
   readonly target: string;
   /** Who asks, by its own account (RFC 3892). Nobody has checked it. */
-  readonly referredBy?: Identity;
+  readonly referredBy: Identity | undefined;
   /** The call at the target that ours is to take the place of, in an attended transfer (RFC 3891). */
-  readonly replaces?: Replaces;
-  /** The call that it came in; absent outside of any. It goes on, and after a transfer that succeeded its other side hangs up. */
-  readonly call?: Call;
+  readonly replaces: Replaces | undefined;
+  /** The call that it came in; undefined outside of any. It goes on, and after a transfer that succeeded its other side hangs up. */
+  readonly call: Call | undefined;
 
   private constructor(calls: Calls, record: ReferralRecord, call: Call | undefined) {
     this.#calls = calls;
     this.from = record.from;
     this.target = record.target;
-    if (record.referredBy) this.referredBy = record.referredBy;
-    if (record.replaces) this.replaces = record.replaces;
-    if (call) this.call = call;
+    this.referredBy = record.referredBy;
+    this.replaces = record.replaces;
+    this.call = call;
     this.#life = new Life(calls.port, "referral", { event: () => {}, exit: () => this.#life.end() }, record.referral);
   }
 

@@ -1,7 +1,8 @@
 // What must compile. Each block is a program that the README or the documentation promises.
 import {
   load, SipError, UserAgent, VERSION,
-  type AcceptOptions, type Call, type Capabilities, type DialogInfo, type NotifyEvent, type Presence, type Publication,
+  type AcceptOptions, type Call, type Caller, type CallSnapshot, type Conference, type Description, type Fork, type MediaOptions, type ProgressOptions,
+  type Reason, type Referral, type Rejection, type Stream, type Transfer, type TransferOptions, type TransferOutcome, type VideoOptions, type Capabilities, type DialogInfo, type NotifyEvent, type Presence, type Publication,
   type SubscribeOptions, type Subscription, type SubscriptionState, type CallOptions, type CallState, type Challenge, type Credentials, type EndedEvent, type ErrorCode,
   type Host, type Identity, type TraceMessage, type UserAgentEvents, type UserAgentOptions, type WasmSource,
 } from "sipwasm";
@@ -84,6 +85,81 @@ export async function presence(ua: UserAgent, call: Call, log: (...x: unknown[])
   call.on("message", ({ body }) => log(body));
   call.on("info", ({ package: name, body }) => log(name?.trim(), body));
 }
+
+export async function calls(ua: UserAgent, log: (...x: (string | number | boolean | undefined)[]) => void): Promise<void> {
+  ua.on("incoming", async (call) => {
+    const { best, original, asserted, diversion, history, userToUser, headers, verstat, replaces, referredBy }: Caller = call.caller;
+    log(best.user, original?.uri, asserted[0]?.uri, diversion[0]?.reason, history[0]?.cause, userToUser[0]?.data, headers[0]?.[1], verstat,
+      replaces?.callId, referredBy?.contentId, call.autoAnswer, call.replaces?.id);
+    const early: ProgressOptions = { media: { constraints: { audio: true } }, reliable: "required", signal: AbortSignal.timeout(1) };
+    await call.progress(early);
+    await call.progress({ status: 182, reason: "Queued", media: false });
+    if (best.user === "1") return call.redirect("1003", "1004");
+    const rejection: Rejection = { status: 480, retryAfter: 60, headers: [["X-A", "1"]] };
+    if (best.user === "2") return call.reject(rejection);
+    await call.accept({ headers: [["X-A", "1"]] });
+  });
+  const call = ua.call("1002", {
+    anonymous: true, privacy: ["user"], preferredIdentity: "sip:a@b", userToUser: "x", answerMode: "Auto", lateOffer: false,
+    reliable: "off", earlyMedia: false, noAnswerTimeout: 30_000, followRedirects: 3, replaces: ua.calls[0]!,
+  });
+  call.on("ringing", ({ fork, reliable }) => { const places: readonly Fork[] = call.forks; log(fork, reliable, places[0]?.target); });
+  call.on("redirected", ({ status, target }) => log(status, target));
+  call.on("media", ({ streams }) => { const stream: Stream | undefined = streams[0]; log(stream?.direction === "sendrecv", call.streams[0]?.kind); });
+  call.on("identity", ({ caller }) => log(caller.best.displayName));
+  call.on("tone", ({ tone, duration, method }) => log(tone, duration, method === "info"));
+  call.on("recovering", ({ why, offering }) => log(why === "flow", offering, call.recovering));
+  call.on("recovered", ({ error }) => log(error?.code));
+  call.on("connection", ({ state }) => log(state === "connected"));
+  call.on("refreshed", ({ interval, byUs }) => log(interval, byUs));
+  call.on("videoended", () => call.stopVideo());
+  call.on("replaced", ({ by }) => log(by.id));
+  call.on("ended", ({ reasons }) => { const why: Reason | undefined = reasons[0]; log(why?.protocol, why?.cause, why?.text); });
+  let kept: CallSnapshot | undefined = call.snapshot;
+  call.on("snapshot", (snapshot) => { kept = snapshot; });
+  if (kept) await ua.restore(kept, { media: {}, audio: false }).answered;
+  const camera: VideoOptions = { constraints: { facingMode: "user" } };
+  await call.addVideo(camera);
+  await call.shareScreen();
+  await call.removeVideo();
+  await call.restartIce({ signal: AbortSignal.timeout(1000) });
+  await call.refresh();
+  await call.sendDTMF("1", { method: "info-relay" });
+
+  const options: TransferOptions = { referredBy: "sip:a@b", keep: true, noSubscription: false };
+  const blind: Transfer = await call.transfer("1003", options);
+  blind.on("progress", ({ status, reason, done, error }) => log(status, reason, done, error?.status, blind.outcome.status, blind.target, blind.call.id));
+  const outcome: TransferOutcome = await blind.done;
+  log(outcome.status, outcome.reason);
+  const consultation: Call = call.consult("1003", { anonymous: true });
+  await consultation.answered;
+  await call.transfer(consultation);
+  const follow = async (referral: Referral) => {
+    log(referral.from.user, referral.target, referral.referredBy?.user, referral.replaces?.earlyOnly, referral.call?.id);
+    if (referral.target === "") return referral.reject(603);
+    await (await referral.accept({ headers: [] })).answered;
+  };
+  call.on("referred", follow);
+  ua.on("referral", follow);
+
+  await ua.swap(call, consultation);
+  const conference: Conference = await ua.conference(call, consultation);
+  await conference.add(ua.call("1004"));
+  await conference.drop(call);
+  log(conference.calls.length);
+  await conference.end();
+  const media: MediaOptions = {};
+  await call.hangup({ reason: { protocol: "Q.850", cause: 16 } });
+  log(media.stream?.id);
+}
+
+export const callsOptions: UserAgentOptions = {
+  uri: "", servers: [], maxCalls: 2, holdOthers: true, manualRinging: true, autoAnswer: { answerMode: true }, manualReplaces: false,
+  noAnswerTimeout: 1, followRedirects: 1, reliable: "supported", sessionTimer: { expires: 90, minSE: 90, refresher: "local", method: "update" },
+  codecs: { order: ["opus"], remove: ["PC*"] }, bandwidth: { audio: 64, video: 500 },
+  sdp: async ({ call, local, kind, sdp }: Description) => (local && kind === "offer" ? sdp : sdp + call.id),
+};
+export const noTimer: UserAgentOptions = { uri: "", servers: [], sessionTimer: false, sdp: ({ sdp }) => sdp };
 
 export function sentence(error: unknown): string {
   if (!(error instanceof SipError)) return String(error);

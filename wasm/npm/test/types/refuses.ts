@@ -1,5 +1,5 @@
 // What must not compile. A line that begins to compile is an error here, because its expectation is not met then.
-import { Call, Notifier, Publication, SipError, Subscription, UserAgent, type Credentials, type ErrorCode, type UserAgentOptions } from "sipwasm";
+import { Call, Conference, Notifier, Referral, Transfer, Publication, SipError, Subscription, UserAgent, type Credentials, type ErrorCode, type UserAgentOptions } from "sipwasm";
 // @ts-expect-error internal
 import { Port } from "sipwasm";
 // @ts-expect-error internal: exports has one entry for JavaScript
@@ -95,3 +95,36 @@ ua.on("incomingSubscription", (notifier) => notifier.notify({ contentType: "a/b"
 ua.on("incomingSubscription", (notifier) => notifier.reject("403"));
 // @ts-expect-error a list of names
 export const packages: UserAgentOptions = { uri: "", servers: [], eventPackages: "presence" };
+
+// @ts-expect-error made by a call
+new Transfer();
+// @ts-expect-error comes from the other side
+new Referral();
+// @ts-expect-error made by a user agent
+new Conference();
+// @ts-expect-error internal
+import { Calls } from "sipwasm";
+// @ts-expect-error a typing error would tell who calls
+ua.call("1002", { anonymus: true });
+// @ts-expect-error a call, not its id
+ua.call("1002", { replaces: "id" });
+// @ts-expect-error not a mode
+ua.call("1002", { reliable: "always" });
+// @ts-expect-error a target or a call
+call.transfer(1003);
+// @ts-expect-error a protocol is required
+call.hangup({ reason: { cause: 200 } });
+// @ts-expect-error not a method
+call.sendDTMF("1", { method: "inband" });
+// @ts-expect-error a call may have no snapshot
+ua.restore(call.snapshot);
+// @ts-expect-error may be absent
+call.replaces.id;
+// @ts-expect-error what the network tells is read only
+call.caller.from.displayName = "";
+// @ts-expect-error calls, not their targets
+ua.conference("1002", "1003");
+// @ts-expect-error returns the description
+export const silent: UserAgentOptions = { uri: "", servers: [], sdp: () => {} };
+// @ts-expect-error on is the default
+export const timer: UserAgentOptions = { uri: "", servers: [], sessionTimer: true };

@@ -47,6 +47,7 @@ type binding struct {
 	bindings []Binding
 	routes   []sip.Uri // Service-Route (RFC 3608)
 	gruu     string    // RFC 5627
+	tempGRUU string    // the one that tells nothing of us
 	outbound bool      // RFC 5626
 }
 
@@ -263,7 +264,7 @@ func (b *binding) flowUp() {
 
 // forget what came with the binding.
 func (b *binding) forget() {
-	b.routes, b.gruu, b.outbound = nil, "", false
+	b.routes, b.gruu, b.tempGRUU, b.outbound = nil, "", "", false
 }
 
 func (b *binding) close() {

@@ -395,7 +395,7 @@ func inDialog(d *dialog.Dialog) func(*sip.Request) (uint32, bool) {
 
 // requestIn sends a request in the dialog of l.
 func (c *Call) requestIn(l *leg, build func() *sip.Request, handler func(*sip.Response, error)) *exchange {
-	x := c.ua.requestOver(c.link, build, handler)
+	x := c.ua.requestOver(c.link, func() *sip.Request { return c.private(build()) }, handler)
 	x.next = inDialog(l.dialog)
 	return x
 }
@@ -441,6 +441,9 @@ func (c *Call) contactHeader() sip.Header {
 	scheme := c.outgoing.target.Scheme
 	if c.direction == Incoming && c.invite != nil {
 		scheme = c.invite.Request.Recipient.Scheme
+	}
+	if c.anonymous() { // RFC 5627 section 6.1: the public GRUU names the account
+		return &sip.ContactHeader{Address: c.ua.contactBy(scheme, func(b *binding) string { return b.tempGRUU })}
 	}
 	return c.ua.dialogContact(scheme)
 }

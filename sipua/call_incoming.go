@@ -125,7 +125,7 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 	ua.addCall(c)
 	ua.dialogs[d.ID] = c
 	if seconds, ok := message.Seconds(req, "Expires"); ok && seconds > 0 { // section 13.3.1: as if the caller had given up
-		c.incoming.expiry = ua.after(time.Duration(seconds)*time.Second, func() { c.handle(onCancel, &callEvent{req: req}) })
+		c.incoming.expiry = ua.after(time.Duration(seconds)*time.Second, func() { c.handle(onCancel, &callEvent{}) })
 	}
 	if replaced != nil {
 		c.replace(replaced)
@@ -237,7 +237,7 @@ func (c *Call) Redirect(ctx context.Context, targets ...string) error {
 		}
 		contact := "<" + uri.String() + ">"
 		if len(targets) > 1 {
-			contact += ";q=" + preference(i, len(targets))
+			contact += ";q=" + preference(i)
 		}
 		r.Headers = append(r.Headers, Header{"Contact", contact})
 	}
@@ -253,17 +253,16 @@ func (c *Call) Redirect(ctx context.Context, targets ...string) error {
 	})
 }
 
-// preference is the q value of the address at place i of n (section 20.10).
-func preference(i, n int) string {
+// preference is the q value of the address at place i of up to ten (section 20.10).
+func preference(i int) string {
 	if i == 0 {
 		return "1.0"
 	}
-	return "0." + string(rune('0'+max(1, 9-9*(i-1)/n)))
+	return "0." + string(rune('0'+10-i))
 }
 
 func (c *Call) makeAnswer(e *callEvent) {
 	c.incoming.accepting, c.incoming.headers = e.done, e.accept.Headers
-	c.incoming.progress.queue = nil // RFC 3262 section 3: the 200 takes the place of what waits behind a PRACK
 	c.ua.holdOthers(c)
 	c.describe(e.accept.Media, func(sdp string, err error) {
 		if err != nil {
@@ -396,7 +395,10 @@ func (c *Call) canceled(req *sip.Request) { c.handle(onCancel, &callEvent{req: r
 
 func (c *Call) callerCanceled(e *callEvent) {
 	c.final(Rejection{Status: sip.StatusRequestTerminated, Reason: "Request Terminated"})
-	end := CallEnded{By: Remote, Reasons: reasonsOf(e.req)}
+	end := CallEnded{By: Remote}
+	if e.req != nil { // it has not expired
+		end.Reasons = reasonsOf(e.req)
+	}
 	end.Status, end.Reason = sipReason(end.Reasons)
 	if end.Status == 0 {
 		end.Status, end.Reason = sip.StatusRequestTerminated, "Request Terminated"

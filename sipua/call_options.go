@@ -61,7 +61,7 @@ type AcceptOptions struct {
 
 // ProgressOptions shape a provisional response.
 type ProgressOptions struct {
-	// Status from 101 to 199. Default 183 with Media, otherwise 180.
+	// Status from 101 to 198. Default 183 with Media, otherwise 180.
 	Status int
 	// Reason phrase. Default: that of the status.
 	Reason string

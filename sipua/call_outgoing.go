@@ -205,9 +205,6 @@ func (c *Call) sendInvite(e *callEvent) {
 		for _, h := range out.extra {
 			req.AppendHeader(sip.HeaderClone(h))
 		}
-		for _, h := range c.outgoing.extra {
-			req.AppendHeader(h)
-		}
 		setSDP(req, e.sdp)
 		return req
 	}, c.invited)

@@ -68,7 +68,7 @@ func (c *Call) sendBye(d *dialog.Dialog, why *Reason, done func(error)) {
 		if why != nil {
 			req.AppendHeader(sip.NewHeader("Reason", why.header())) // RFC 3326
 		}
-		return req
+		return c.private(req)
 	}, func(res *sip.Response, err error) {
 		switch {
 		case err != nil:

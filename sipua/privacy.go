@@ -24,6 +24,26 @@ func anonymize(req *sip.Request) {
 	req.ReplaceHeader(from)
 }
 
+// anonymous: the other side is not told who we are.
+func (c *Call) anonymous() bool {
+	return c.outgoing.options.Anonymous || c.leg != nil && c.leg.dialog.Local.Host == anonymousHost
+}
+
+// private asks the network for the privacy of the call in a request inside its dialog as
+// well: a proxy may assert who we are in each (RFC 3325 section 5).
+func (c *Call) private(req *sip.Request) *sip.Request {
+	if req == nil {
+		return nil
+	}
+	headers, _ := privacyHeaders(c.anonymous(), c.outgoing.options.Privacy, "") // checked
+	for _, h := range headers {
+		if h.Name() == "Privacy" {
+			req.AppendHeader(h)
+		}
+	}
+	return req
+}
+
 // privacyHeaders are what a call asks the network to hide, and the identity that it
 // wants to have asserted there. anonymous asks for "id" (RFC 3325 section 9.3): the
 // network knows the caller and does not tell. The order of privacy is kept, with

@@ -104,9 +104,9 @@ func isToken(s string) bool {
 // learn takes what a 2xx to REGISTER brings.
 func (b *binding) learn(res *sip.Response) (granted time.Duration) {
 	granted = b.list(res)
-	b.gruu = ""
+	b.gruu, b.tempGRUU = "", ""
 	if i := slices.IndexFunc(b.bindings, func(x Binding) bool { return x.Own }); i >= 0 {
-		b.gruu = b.bindings[i].GRUU
+		b.gruu, b.tempGRUU = b.bindings[i].GRUU, b.bindings[i].TempGRUU
 	}
 	b.routes = serviceRoute(res)
 	// RFC 5626 section 6: "Require: outbound" says that the registrar did as asked.
@@ -221,12 +221,17 @@ func (l *link) route(req *sip.Request) {
 // contact is the Contact URI of what makes or refreshes our dialogs. The scheme
 // is that of the URI which the request is for (section 8.1.1.8).
 func (ua *UserAgent) contact(scheme string) sip.Uri {
+	return ua.contactBy(scheme, func(b *binding) string { return b.gruu })
+}
+
+// contactBy prefers a GRUU of the bindings, the public or the temporary one.
+func (ua *UserAgent) contactBy(scheme string, gruu func(*binding) string) sip.Uri {
 	for _, l := range ua.links {
 		// RFC 5627 section 4.3: a GRUU reaches us over whatever flow there is.
-		if l.binding.gruu == "" {
+		if gruu(&l.binding) == "" {
 			continue
 		}
-		if uri, err := message.ParseURI(l.binding.gruu); err == nil && (uri.Scheme == "sips" || uri.Scheme == "sip" && scheme != "sips") {
+		if uri, err := message.ParseURI(gruu(&l.binding)); err == nil && (uri.Scheme == "sips" || uri.Scheme == "sip" && scheme != "sips") {
 			return uri
 		}
 	}

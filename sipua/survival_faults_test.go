@@ -139,6 +139,7 @@ func TestLateOfferOfAnotherFork(t *testing.T) {
 		require.NoError(w, call.Answered(w.Context()))
 		synctest.Wait()
 		require.NotSame(w, first, w.media.For(call))
+		synctest.Wait()
 		require.Equal(w, 1, first.Closed())
 		require.Equal(w, two, w.media.For(call).RemoteSDP())
 	})

@@ -340,7 +340,7 @@ func (t *Transfer) refer(*transferEvent) {
 			t.handle(referRefused, &transferEvent{err: errCallOver})
 			return nil
 		}
-		return t.request(t.dialog.Request(sip.REFER))
+		return c.private(t.request(t.dialog.Request(sip.REFER)))
 	}, t.answered)
 	x.next = func(*sip.Request) (uint32, bool) {
 		seq := t.dialog.NextSeq()

@@ -55,8 +55,7 @@ func (p *port) callOf(v js.Value, op string) (*sipua.Call, error) {
 	return c, nil
 }
 
-// mediaOf is what the page gave for the media of a call, nil for nothing: that must
-// not take the place of what was given before.
+// mediaOf is what the page gave for the media of a call, nil for nothing.
 func mediaOf(args js.Value) any {
 	if v := args.Get("media"); isObject(v) {
 		return v

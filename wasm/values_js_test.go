@@ -35,6 +35,11 @@ func fill(t *testing.T, v reflect.Value) {
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(t, v.Index(0))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(t, v.Elem())
+	case reflect.Uint32:
+		v.SetUint(500)
 	case reflect.String:
 		v.SetString("true")
 	case reflect.Int:
@@ -51,12 +56,18 @@ func fields(typ reflect.Type, path string) (all []string) {
 	switch {
 	case typ.Kind() == reflect.Slice:
 		return fields(typ.Elem(), path+"[0]")
+	case typ.Kind() == reflect.Pointer:
+		return fields(typ.Elem(), path)
 	case typ == reflect.TypeFor[sipua.Header]() || typ == reflect.TypeFor[sipua.Param]():
 		return []string{path + "[0]", path + "[1]"}
 	case typ.Kind() != reflect.Struct || typ == reflect.TypeFor[time.Time]():
 		return []string{path}
 	}
 	for i := range typ.NumField() {
+		if typ.Field(i).Anonymous {
+			all = append(all, fields(typ.Field(i).Type, path)...)
+			continue
+		}
 		all = append(all, fields(typ.Field(i).Type, path+"."+camelCase(typ.Field(i).Name))...)
 	}
 	return all
@@ -64,7 +75,7 @@ func fields(typ reflect.Type, path string) (all []string) {
 
 // camelCase turns "CallID" into "callId".
 func camelCase(name string) string {
-	for _, short := range []string{"AOR", "CSeq", "DisplayName", "GRUU", "URI", "ID"} {
+	for _, short := range []string{"AOR", "CSeq", "DisplayName", "GRUU", "URI", "ID", "RC", "MP", "NP"} {
 		name = strings.ReplaceAll(name, short, short[:1]+strings.ToLower(short[1:]))
 	}
 	name = strings.ReplaceAll(name, "Displayname", "DisplayName")
@@ -73,7 +84,14 @@ func camelCase(name string) string {
 
 func everyField[T any](t *testing.T, more ...string) {
 	t.Helper()
-	v := js.ValueOf(eventValue(full[T](t)))
+	everyFieldOf(t, func(v T) any { return eventValue(v) }, more...)
+}
+
+// everyFieldOf is everyField for values of another kind, which value turns into what
+// JavaScript gets.
+func everyFieldOf[T any](t *testing.T, value func(T) any, more ...string) {
+	t.Helper()
+	v := js.ValueOf(value(full[T](t)))
 	// By its own path: the test's only look-up is JavaScript's.
 	at := js.Global().Get("Function").New("v", "path", "try { return eval('v' + path) } catch { return undefined }")
 	all := append(fields(reflect.TypeFor[T](), ""), more...)

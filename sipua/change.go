@@ -235,8 +235,8 @@ func (c *Call) makeChange(l *leg, ch *change, then func(sdp string)) {
 	})
 }
 
-// settleFirst keeps a reliable answer to the INVITE for good, when a new offer is to follow it before
-// the call is answered. Afterwards that has been done, or the media is a new one, which the
+// settleFirst keeps a reliable answer to the INVITE for good, when a new offer is to follow it
+// before the call is answered. Afterwards that has been done, or the media is a new one, which the
 // answer is not for.
 func (c *Call) settleFirst(l *leg) {
 	if !c.settled && c.outgoing.offer != "" && l.early() && l.remote != "" && l.exchange.State() == offer.Stable {
@@ -420,7 +420,7 @@ func (c *Call) offerRefused(l *leg, ch *change, sdp string, res *sip.Response, e
 		c.finishGone(asError("call", CodeInternal, err))
 		return
 	}
-	wait, again := c.tryAgain(ch, res)
+	wait, again := c.tryAgain(l, ch, res)
 	retry := func() {
 		if i := slices.Index(c.changes, ch); i >= 0 {
 			ch.begun = false
@@ -465,7 +465,7 @@ func (c *Call) offerRefused(l *leg, ch *change, sdp string, res *sip.Response, e
 const maxOffers = 8
 
 // tryAgain tells whether a refusal may pass, and when to try again.
-func (c *Call) tryAgain(ch *change, res *sip.Response) (wait time.Duration, again bool) {
+func (c *Call) tryAgain(l *leg, ch *change, res *sip.Response) (wait time.Duration, again bool) {
 	if res == nil || ch.tries >= maxOffers {
 		return 0, false
 	}
@@ -474,6 +474,10 @@ func (c *Call) tryAgain(ch *change, res *sip.Response) (wait time.Duration, agai
 		wait, again = c.glareWait(), true
 	case 422:
 		again = c.tooBrief(res)
+	case sip.StatusMethodNotAllowed, sip.StatusNotImplemented: // whatever its Allow has said before (section 21.4.6)
+		if again = ch.bare && res.CSeq().MethodName == sip.UPDATE; again {
+			l.allow = slices.DeleteFunc(l.allow, func(m string) bool { return m == string(sip.UPDATE) })
+		}
 	case sip.StatusInternalServerError: // section 14.2: the other side has an INVITE of ours, or an offer, to answer
 		wait = retryAfter(res)
 		again = wait > 0 && wait <= 10*time.Second

@@ -83,6 +83,8 @@ func TestPattern3(t *testing.T) {
 			k.provides(183, k.answerTo(k.invite), reliable(1)...)
 			prack := k.prackOf(k.ok)
 			require.Empty(w, prack.Body())
+			synctest.Wait()
+			require.Equal(w, sipuatest.HaveRemotePranswer, w.media.For(k.call).State(), "early media, until the call is answered")
 			w.Respond(prack, 200, "OK")
 			k.farAnswers()
 			require.Equal(w, []string{"audio sendrecv"}, streams(k.call.Streams()))
@@ -332,6 +334,7 @@ func TestReliableAnswerToReinvite(t *testing.T) {
 				return k.call.Resume(k.Context())
 			})
 			re := k.ExpectRequest(k.T, "INVITE")
+			k.Respond(re, 100, "Trying", reliable(rseq-1)...) // never reliable
 			first, second := k.NewResponse(re, 183, "Session Progress", reliable(rseq)...), k.NewResponse(re, 180, "Ringing", reliable(rseq+1)...)
 			sipuatest.SetSDP(first, k.answerTo(re))
 			for _, res := range []int{0, 1} {

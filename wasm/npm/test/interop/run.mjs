@@ -5,6 +5,7 @@
 //     node run.mjs jssip:sipjs        only that caller and callee; any of jssip, sipjs, sipwasm
 //     node run.mjs failover           only that server case
 //     node run.mjs failover:jssip     the same with another library: is it sipwasm or the server that fails?
+//     node run.mjs glare:jssip        a case that has another library at the other side, with that one only
 //
 // One line a case, then "N passed, N failed"; the exit status is 1 when a case failed. An error that a page of sipwasm
 // throws or logs fails its case; those of the other libraries are shown when a case fails for its own reasons.
@@ -59,12 +60,13 @@ function everyPair() {
 function parse(args) {
   const plan = { pairs: [], groups: [] };
   for (const text of args) {
-    const [first, second = "sipwasm", ...more] = text.split(":");
+    const [first, second, ...more] = text.split(":");
     const known = GROUPS.flat().find(({ name }) => name === first);
-    if (more.length > 0 || !LIBRARIES.includes(second) || !(known || (LIBRARIES.includes(first) && text.includes(":")))) {
+    const fits = second === undefined || (known?.peers ?? LIBRARIES).includes(second);
+    if (more.length > 0 || !fits || !(known || (LIBRARIES.includes(first) && second))) {
       throw new Error(`"${text}" is neither CALLER:CALLEE of ${LIBRARIES.join(", ")} nor one of ${GROUPS.flat().map(({ name }) => name).join(", ")}`);
     }
-    if (known) plan.groups.push([{ ...known, library: second }]);
+    if (known) plan.groups.push([{ ...known, ...(second && (known.peers ? { peers: [second] } : { library: second })) }]);
     else plan.pairs.push({ pair: [first, second], schemes: ["ws", "wss"] });
   }
   return plan;

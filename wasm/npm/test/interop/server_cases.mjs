@@ -6,11 +6,14 @@ import { algorithms, outbound, secondRealm } from "./registration_cases.mjs";
 import { failover, keepAlive, offline, restart, silence } from "./recovery_cases.mjs";
 import { Network } from "./network.mjs";
 import { subscriptions } from "./subscription_cases.mjs";
+import { attended, blind, ROLES } from "./transfer_cases.mjs";
 
 // Chromium logs each connection that fails by itself; nobody can keep it from doing so.
 const CONNECTION_FAILED = /^WebSocket connection to .* failed/;
 
 const withoutNetwork = () => !Network.permitted && "no private network namespace is permitted here";
+
+const ALL = ["jssip", "sipjs", "sipwasm"];
 
 /**
  * Groups that run one after the other; the cases in one group run at the same time. A case is a function of
@@ -33,11 +36,13 @@ export const GROUPS = [
   [{ name: "second-realm", body: secondRealm }],
   [{ name: "outbound", body: outbound }],
   [{ name: "subscriptions", body: subscriptions }],
-  [{ name: "remote-hold", body: remoteHold, peers: ["jssip", "sipjs", "sipwasm"] }],
-  [{ name: "glare", body: glare, peers: ["jssip", "sipjs", "sipwasm"] }],
-  [{ name: "forked", body: forked, peers: ["jssip", "sipjs", "sipwasm"] }],
+  [{ name: "remote-hold", body: remoteHold, peers: ALL }],
+  [{ name: "glare", body: glare, peers: ALL }],
+  [{ name: "forked", body: forked, peers: ALL }],
   [{ name: "early-media", body: earlyMedia, peers: ["sipjs"] }],
-  [{ name: "early-media-of-another", body: earlyMediaOfAnother, peers: ["jssip", "sipjs", "sipwasm"] }],
+  [{ name: "early-media-of-another", body: earlyMediaOfAnother, peers: ALL }],
+  ...ROLES.map((role) => [{ name: `transfer-blind-${role}`, body: (bench) => blind(role, bench), peers: ALL }]),
+  ...ROLES.map((role) => [{ name: `transfer-attended-${role}`, body: (bench) => attended(role, bench), peers: ALL }]),
 ];
 
 /** Runs one case, with each of its peers; `section(title, options)` makes its section of the report. */

@@ -6,19 +6,21 @@ const MEDIA = { mediaConstraints: { audio: true, video: false } };
 export default class JsSIPPhone extends Phone {
   tellsRemoteHold = true;
   #ua;
-  #session;
+  #sessions = []; // by line
   #subscriber;
   #notifier;
   #subscribe;
 
-  get peerConnection() { return this.#session?.connection; }
+  get #session() { return this.#sessions[this.selected]; }
+  connectionOf(line) { return this.#sessions[line]?.connection; }
 
-  register({ uri, servers, username, password }) {
+  /** `options` are those of the user agent. */
+  register({ uri, servers, username, password, options }) {
     const sockets = servers.map((server) => ({
       socket: new JsSIP.WebSocketInterface(server.url ?? server),
       weight: server.priority === undefined ? 0 : 10 - server.priority,
     }));
-    this.#ua = new JsSIP.UA({ uri, sockets, authorization_user: username, password });
+    this.#ua = new JsSIP.UA({ uri, sockets, authorization_user: username, password, ...options });
     this.#ua.on("registered", () => this.emit("registered"));
     this.#ua.on("disconnected", () => this.emit("disconnected"));
     this.#ua.on("newMessage", ({ originator, request }) => {
@@ -88,19 +90,62 @@ export default class JsSIPPhone extends Phone {
   notify(_type, body) { this.#notifier.notify(body); }
   terminate(reason) { this.#notifier.terminate(null, reason); }
 
+  transfer(user) { return this.#refer(user); }
+
+  transferTo(line) {
+    const replaces = this.#sessions[line];
+    return this.#refer(replaces.remote_identity.uri.toString(), { replaces });
+  }
+
+  async addVideo() {
+    const stream = await navigator.mediaDevices.getUserMedia({ video: true });
+    this.peerConnection.addTrack(stream.getVideoTracks()[0], stream);
+    await this.#renegotiate();
+  }
+
+  async stopVideo() {
+    const sender = this.peerConnection.getSenders().find(({ track }) => track?.kind === "video");
+    sender.track.stop();
+    this.peerConnection.removeTrack(sender);
+    await this.#renegotiate();
+  }
+
   #take(session, originator) {
-    this.#session = session;
-    session.on("progress", (e) => { if (e.originator === "remote") this.emit("ringing"); });
+    const line = this.line();
+    this.#sessions.push(session);
+    const emit = (name, detail) => this.emit(name, { line, ...detail });
+    session.on("progress", (e) => { if (e.originator === "remote") emit("ringing"); });
     session.on("confirmed", async () => {
-      await this.listen();
-      this.emit("answered");
+      await this.listen(line);
+      emit("answered");
     });
-    session.on("hold", (e) => { if (e.originator === "remote") this.emit("held"); });
-    session.on("unhold", (e) => { if (e.originator === "remote") this.emit("resumed"); });
-    const ended = (e) => this.emit("ended", { by: e.originator, status: e.message?.status_code ?? 0, cause: e.cause });
+    session.on("hold", (e) => { if (e.originator === "remote") emit("held"); });
+    session.on("unhold", (e) => { if (e.originator === "remote") emit("resumed"); });
+    session.on("refer", ({ accept }) => accept(null, MEDIA));
+    // The new session is there before newRTCSession tells of it, and may be answered only after that.
+    session.on("replaces", ({ accept }) => accept((other) => queueMicrotask(() => other.answer(MEDIA))));
+    const ended = (e) => emit("ended", { by: e.originator, status: e.message?.status_code ?? 0, cause: e.cause });
     session.on("ended", ended);
     session.on("failed", ended);
-    if (originator === "remote") this.emit("incoming", { from: session.remote_identity.uri.user });
+    if (originator === "remote") emit("incoming", { from: session.remote_identity.uri.user });
+  }
+
+  async #refer(target, options = {}) {
+    const session = this.#session;
+    await new Promise((resolve, reject) => {
+      const failed = (e) => reject(new Error(`JsSIP's transfer failed: ${e.cause ?? e.status_line?.status_code}`));
+      const subscriber = session.refer(target, options);
+      subscriber.on("accepted", resolve);
+      subscriber.on("failed", failed);
+      subscriber.on("requestFailed", failed);
+    });
+    for (const each of [session, options.replaces]) if (each && !each.isEnded()) each.terminate();
+  }
+
+  #renegotiate() {
+    return new Promise((resolve, reject) => {
+      if (!this.#session.renegotiate({}, resolve)) reject(new Error("JsSIP is not ready to renegotiate"));
+    });
   }
 
   #reinvite(verb) {

@@ -7,10 +7,10 @@ export default class SIPjsPhone extends Phone {
   #ua;
   #registerer;
   #domain;
-  #session;
-  #end;
+  #sessions = []; // by line
 
-  get peerConnection() { return this.#session?.sessionDescriptionHandler?.peerConnection; }
+  get #session() { return this.#sessions[this.selected]; }
+  connectionOf(line) { return this.#sessions[line]?.sessionDescriptionHandler?.peerConnection; }
 
   async register({ uri, servers: [server], username, password }) {
     const address = UserAgent.makeURI(uri);
@@ -21,13 +21,15 @@ export default class SIPjsPhone extends Phone {
       authorizationUsername: username,
       authorizationPassword: password,
       logLevel: "error",
+      sipExtensionReplaces: "Supported",
       // The default asks a public STUN server.
       sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: { iceServers: [] } },
       delegate: {
         onInvite: (invitation) => {
-          this.#take(invitation);
-          invitation.delegate.onCancel = () => { this.#end = { by: "remote", status: 487 }; };
-          this.emit("incoming", { from: invitation.remoteIdentity.uri.user });
+          const { line, ends } = this.#take(invitation);
+          invitation.delegate.onCancel = () => ends("remote", 487);
+          if (invitation.replacee) invitation.accept(MEDIA);
+          else this.emit("incoming", { line, from: invitation.remoteIdentity.uri.user });
         },
       },
     });
@@ -38,17 +40,7 @@ export default class SIPjsPhone extends Phone {
 
   unregister() { return this.#registration("unregister", RegistererState.Unregistered); }
 
-  async call(user) {
-    const inviter = new Inviter(this.#ua, UserAgent.makeURI(`sip:${user}@${this.#domain}`), MEDIA);
-    this.#take(inviter);
-    await inviter.invite({
-      requestDelegate: {
-        onProgress: ({ message }) => { if (message.statusCode > 100) this.emit("ringing"); },
-        onReject: ({ message }) => { this.#end = { by: "remote", status: message.statusCode }; },
-      },
-    });
-  }
-
+  async call(user) { await this.#invite(new Inviter(this.#ua, this.#address(user), MEDIA)); }
   progress() { return this.#session.progress({ statusCode: 183, ...MEDIA }); }
   accept() { return this.#session.accept(MEDIA); }
   reject() { return this.#session.reject({ statusCode: 486 }); }
@@ -66,23 +58,63 @@ export default class SIPjsPhone extends Phone {
     }
   }
 
+  transfer(user) { return this.#refer(this.#address(user)); }
+  transferTo(line) { return this.#refer(this.#sessions[line]); }
+
+  addVideo() { return this.#reinvite(false, { constraints: { audio: true, video: true } }); }
+
+  #address(user) { return UserAgent.makeURI(`sip:${user}@${this.#domain}`); }
+
+  async #invite(inviter) {
+    const { line, ends } = this.#take(inviter);
+    await inviter.invite({
+      requestDelegate: {
+        onProgress: ({ message }) => { if (message.statusCode > 100) this.emit("ringing", { line }); },
+        onReject: ({ message }) => ends("remote", message.statusCode),
+      },
+    });
+  }
+
   #take(session) {
-    this.#session = session;
-    this.#end = { by: "local", status: 0 };
+    const line = this.line();
+    this.#sessions.push(session);
+    let end = { by: "local", status: 0 };
+    const ends = (by, status) => { end = { by, status }; };
     session.delegate = {
       onBye: (bye) => {
-        this.#end = { by: "remote", status: 0 };
+        ends("remote", 0);
         return bye.accept(); // a delegate has to do it
+      },
+      onRefer: async (referral) => {
+        await referral.accept();
+        await this.#invite(referral.makeInviter(MEDIA));
       },
     };
     session.stateChange.addListener(async (state) => {
       if (state === SessionState.Established) {
-        await this.listen();
-        this.emit("answered");
+        await this.listen(line);
+        this.emit("answered", { line });
       }
       // onBye and onReject come after the change of state
-      if (state === SessionState.Terminated) queueMicrotask(() => this.emit("ended", this.#end));
+      if (state === SessionState.Terminated) queueMicrotask(() => this.emit("ended", { line, ...end }));
     });
+    return { line, ends };
+  }
+
+  async #refer(to) {
+    const session = this.#session;
+    await new Promise((resolve, reject) => {
+      session.refer(to, {
+        requestDelegate: { onReject: ({ message }) => reject(new Error(`SIP.js's transfer was refused: ${message.statusCode}`)) },
+        onNotify: async (notification) => {
+          await notification.accept();
+          const status = Number(/^SIP\/2\.0 (\d+)/.exec(notification.request.body)?.[1]);
+          if (status >= 300) reject(new Error(`SIP.js's transfer failed: ${status}`));
+          else if (status >= 200) resolve();
+        },
+      }).catch(reject);
+    });
+    for (const each of [session, to]) if (each.state === SessionState.Established) await each.bye();
   }
 
   #registration(verb, state) {
@@ -94,10 +126,10 @@ export default class SIPjsPhone extends Phone {
     });
   }
 
-  #reinvite(hold) {
+  #reinvite(hold, more = {}) {
     return new Promise((resolve, reject) => {
       this.#session.invite({
-        sessionDescriptionHandlerOptions: { ...MEDIA.sessionDescriptionHandlerOptions, hold },
+        sessionDescriptionHandlerOptions: { ...MEDIA.sessionDescriptionHandlerOptions, hold, ...more },
         requestDelegate: {
           onAccept: () => resolve(),
           onReject: ({ message }) => reject(new Error(`${message.statusCode} ${message.reasonPhrase}`)),

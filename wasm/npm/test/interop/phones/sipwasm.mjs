@@ -1,17 +1,21 @@
 import { UserAgent } from "sipwasm";
 import { Phone } from "./phone.mjs";
 
+const KEPT = "call"; // in the session storage, which outlives a reload
+
 export default class SipwasmPhone extends Phone {
   tellsRemoteHold = true;
   playsAudio = true;
   #ua;
-  #call;
+  #calls = []; // by line
   #gruu;
   #subscription;
   #notifier;
   #holds = [];
+  #conference;
 
-  get peerConnection() { return this.#call?.peerConnection; }
+  get #call() { return this.#calls[this.selected]; }
+  connectionOf(line) { return this.#calls[line]?.peerConnection; }
 
   /** `passwords` by realm replace `password`; `options` are those of UserAgent.create. */
   async register({ uri, servers, username, password, passwords, options }) {
@@ -29,8 +33,8 @@ export default class SipwasmPhone extends Phone {
       this.emit("subscriber", { from: notifier.remote.user, event: notifier.event });
     });
     this.#ua.on("incoming", (call) => {
-      this.#take(call);
-      this.emit("incoming", { from: call.remote.user });
+      const line = this.#take(call);
+      if (!call.replaces) this.emit("incoming", { line, from: call.remote.user });
     });
     await this.#ua.register();
   }
@@ -65,20 +69,49 @@ export default class SipwasmPhone extends Phone {
   notify(contentType, body) { return this.#notifier.notify({ contentType, body }); }
   terminate(reason) { return this.#notifier.terminate(reason); }
 
+  async transfer(to) {
+    const { done } = await this.#call.transfer(to);
+    await done;
+  }
+
+  transferTo(line) { return this.transfer(this.#calls[line]); }
+
+  addVideo() { return this.#call.addVideo(); }
+  stopVideo() { return this.#call.stopVideo(); }
+  removeVideo() { return this.#call.removeVideo(); }
+
+  refresh() { return this.#call.refresh(); }
+
+  /** Goes on with the call that the page had before it was loaded again. */
+  restore() { this.#take(this.#ua.restore(JSON.parse(sessionStorage.getItem(KEPT)))); }
+
+  async conference() { this.#conference = await this.#ua.conference(...this.#calls); }
+  endConference() { return this.#conference.end(); }
+  dropFromConference(line) { return this.#conference.drop(this.#calls[line]); }
+
   #take(call) {
-    this.#call = call;
-    call.on("ringing", ({ status, earlyMedia }) => this.emit("ringing", { status, earlyMedia }));
+    const line = this.line();
+    this.#calls.push(call);
+    const emit = (name, detail) => this.emit(name, { line, ...detail });
+    call.on("ringing", ({ status, earlyMedia }) => emit("ringing", { status, earlyMedia }));
     call.on("answered", async () => {
-      await this.listen();
-      this.emit("answered");
+      await this.listen(line);
+      emit("answered");
     });
     this.#holds = [];
     for (const event of ["held", "resumed"]) {
       call.on(event, ({ by }) => {
         this.#holds.push(`${event} by ${by}`);
-        if (by === "remote") this.emit(event);
+        if (by === "remote") emit(event);
       });
     }
-    call.on("ended", ({ by, status = 0, error }) => this.emit("ended", { by, status, cause: error?.message }));
+    call.on("referred", async (referral) => { this.#take(await referral.accept()); });
+    call.on("replaced", () => emit("replaced"));
+    call.on("recovering", ({ why, offering }) => emit("recovering", { why, offering }));
+    call.on("recovered", ({ error }) => emit("recovered", { error: error?.message }));
+    call.on("refreshed", ({ interval, byUs }) => emit("refreshed", { interval, byUs }));
+    call.on("snapshot", (snapshot) => sessionStorage.setItem(KEPT, JSON.stringify(snapshot)));
+    call.on("ended", ({ by, status = 0, error }) => emit("ended", { by, status, cause: error?.message }));
+    return line;
   }
 }

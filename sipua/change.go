@@ -472,6 +472,11 @@ func (c *Call) tryAgain(ch *change, res *sip.Response) (wait time.Duration, agai
 	switch res.StatusCode {
 	case sip.StatusRequestPending:
 		wait, again = c.glareWait(), true
+	case sip.StatusTemporarilyUnavailable, sip.StatusServiceUnavailable, statusFlowFailed:
+		// Who has lost the server has lost it for the other side too, and that side may be
+		// back a little later.
+		again = ch == c.survival.change
+		wait = min(max(retryAfter(res), 500*time.Millisecond<<min(ch.tries, 4)), 8*time.Second)
 	case 422:
 		again = c.tooBrief(res)
 	case sip.StatusInternalServerError: // section 14.2: the other side has an INVITE of ours, or an offer, to answer

@@ -27,16 +27,26 @@ const maxAutoAnswer = time.Hour
 // autoAnswerWords ask for an answer, in lower case and without what parts the words.
 var autoAnswerWords = []string{"alertautoanswer", "autoanswer", "ringanswer", "ringautoanswer", "intercom", "directintercom"}
 
+// mode is the privileged answer mode, or the other one where that says nothing.
+func (c Caller) mode() string {
+	if mode := c.PrivAnswerMode; strings.EqualFold(mode, "Auto") || strings.EqualFold(mode, "Manual") {
+		return mode
+	}
+	return c.AnswerMode
+}
+
+// modeGranted tells whether a caller who requires a mode gets it. To have it rung is
+// always possible.
+func (c Caller) modeGranted(auto bool) bool {
+	return !c.AnswerRequired || strings.EqualFold(c.mode(), "Manual") || strings.EqualFold(c.mode(), "Auto") && auto
+}
+
 // autoAnswer tells whether the caller asks to be answered without ringing, in a way that
 // is allowed, and after which delay. A caller who asks to have it rung is not answered,
 // whatever else stands there; the privileged mode counts before the other (RFC 5373
 // section 4.2).
 func (c Caller) autoAnswer(allow AutoAnswer) (delay time.Duration, ok bool) {
-	mode := c.PrivAnswerMode
-	if !strings.EqualFold(mode, "Auto") && !strings.EqualFold(mode, "Manual") {
-		mode = c.AnswerMode
-	}
-	switch {
+	switch mode := c.mode(); {
 	case strings.EqualFold(mode, "Manual"):
 		return 0, false
 	case strings.EqualFold(mode, "Auto") && allow.AnswerMode:

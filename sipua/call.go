@@ -52,6 +52,7 @@ type Call struct {
 	conference   *Conference
 	byeDone      []func(error)
 	infoPackages []string // that the other side takes
+	dialing      []*dialing
 	timer        sessionTimer
 	survival     survival
 }
@@ -289,6 +290,7 @@ func (c *Call) finish(end CallEnded) {
 	c.conference.left(c)
 	c.ua.removeCall(c)
 	c.prackAfterEnd()
+	c.stopDialing()
 	changes := c.changes
 	c.changes = nil
 	for _, w := range changes {

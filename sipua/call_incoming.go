@@ -33,7 +33,7 @@ type incoming struct {
 //	             accept     answer made      no PRACK     media failed     hang up            CANCEL       BYE          ACK             no ACK       failure
 //	ringing      answering  –                ended (504)  ended (488/480)  ended (603, …)     ended (487)  ended (487)  –               –            ended
 //	answering    –          accepted (200)   ended (504)  ended (488/480)  ended (603, …)     ended (487)  ended (487)  –               –            ended
-//	accepted     –          –                –            –                canceling          –            ended        established     ended (BYE)  –
+//	accepted     –          –                –            canceling        canceling          –            ended        established     ended (BYE)  –
 //	canceling    –          –                –            –                –                  –            ended        ended (BYE)     ended (BYE)  –
 //	established  –          –                –            ended (BYE)      ended (BYE)        –            ended        established     ended (BYE)  –
 //	ended        –          –                –            –                –                  –            –            –               –            –
@@ -61,6 +61,7 @@ var incomingTable = callTable{
 
 	{Accepted, onAck, Established, (*Call).acked},
 	{Accepted, onNoAck, Ended, (*Call).neverAcked},
+	{Accepted, onMediaFailed, Canceling, (*Call).acceptedMediaFailed},
 	{Accepted, onHangup, Canceling, (*Call).silence},
 	{Accepted, onBye, Ended, (*Call).remoteBye},
 
@@ -95,8 +96,19 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 	if !ok {
 		return // answered
 	}
-	if replaced == nil && len(ua.calls) >= ua.cfg.MaxCalls {
+	if status, reason := ua.joins(req); status != 0 {
+		ua.respond(tx, status, reason)
+		return
+	}
+	caller := callerOf(req)
+	delay, auto := caller.autoAnswer(ua.cfg.AutoAnswer)
+	switch {
+	case replaced != nil:
+	case len(ua.calls) >= ua.cfg.MaxCalls:
 		ua.respond(tx, sip.StatusBusyHere, "Busy Here")
+		return
+	case !caller.modeGranted(auto):
+		ua.respond(tx, sip.StatusForbidden, "Forbidden: the answer mode is not allowed") // RFC 5373 section 4.2
 		return
 	}
 	tag := message.NewTag()
@@ -106,13 +118,12 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		ua.respond(tx, sip.StatusBadRequest, "Bad Request: no Contact")
 		return
 	}
-	from := req.From()
 	c := &Call{
 		ua: ua, id: d.ID.CallID, direction: Incoming, table: incomingTable, state: Ringing,
-		remote:   identity(from.DisplayName, from.Address),
+		remote:   caller.From,
 		answered: make(chan struct{}), ended: make(chan struct{}),
 		leg: &leg{dialog: d}, invite: tx, link: ua.linkOf(tx), incoming: incoming{offer: sdp},
-		caller: callerOf(req),
+		caller: caller,
 	}
 	c.leg.learn(req)
 	c.learnInfo(req)
@@ -131,7 +142,6 @@ func (ua *UserAgent) receiveInvite(req *sip.Request, tx *transaction.Server) {
 		c.replace(replaced)
 		return
 	}
-	delay, auto := c.caller.autoAnswer(ua.cfg.AutoAnswer)
 	if !ua.cfg.ManualRinging {
 		c.ring()
 	}
@@ -160,6 +170,12 @@ func (i *incoming) stop() {
 func (c *Call) silence(e *callEvent) {
 	c.outgoing.reason = e.reason
 	c.media.close()
+}
+
+// acceptedMediaFailed: what was agreed in a provisional response or UPDATE does not hold.
+func (c *Call) acceptedMediaFailed(e *callEvent) {
+	c.outgoing.gaveUp = asError("call", CodeMediaFailed, e.err)
+	c.silence(e)
 }
 
 // inviteResponse makes a response inside our dialog.
@@ -263,7 +279,6 @@ func preference(i int) string {
 
 func (c *Call) makeAnswer(e *callEvent) {
 	c.incoming.accepting, c.incoming.headers = e.done, e.accept.Headers
-	c.incoming.progress.queue = nil // RFC 3262 section 3: the 200 takes the place of what waits behind a PRACK
 	c.ua.holdOthers(c)
 	c.describe(e.accept.Media, func(sdp string, err error) {
 		if err != nil {

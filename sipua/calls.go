@@ -9,7 +9,7 @@ func (ua *UserAgent) holdOthers(c *Call) {
 		return
 	}
 	for _, other := range ua.calls {
-		if other != c && other.state == Established && !together(other, c) {
+		if other != c && (other.state == Established || other.state == Accepted) && !together(other, c) {
 			other.hold(true, func(error) {}) // a refusal leaves the other side listening to silence: see Media
 		}
 	}

@@ -45,8 +45,9 @@ type change struct {
 // Hold asks the other side to stop sending and stops listening to it: re-INVITE
 // with sendonly, or inactive (RFC 3264 section 8.4). It returns when the other
 // side has agreed. A refusal (CodeRejected with the status) leaves the call as
-// it was. Holding a call that is on hold does nothing. Before the call is answered it
-// works when a session has been agreed reliably (RFC 3262, RFC 3311).
+// it was. Holding a call that is on hold does nothing. Before the answer a call of ours
+// is held as soon as a session has been agreed: with a reliable provisional response (RFC
+// 3262, RFC 3311), otherwise with the answer.
 func (c *Call) Hold(ctx context.Context) error {
 	return c.ua.do(ctx, "hold", func(done func(error)) { c.hold(true, done) })
 }
@@ -94,6 +95,7 @@ func (c *Call) wanted() OfferOptions { return OfferOptions{Hold: c.localHold, No
 func (c *Call) change(ch *change) {
 	switch {
 	case c.state == Established, c.state == Accepted, c.state == Resuming:
+	case c.direction == Outgoing && (c.state == Calling || c.state == Ringing): // it waits for a session
 	case c.state != Ended && c.agreedEarly() != nil:
 	default:
 		ch.end(c.stateError("the call is not answered"))
@@ -235,8 +237,8 @@ func (c *Call) makeChange(l *leg, ch *change, then func(sdp string)) {
 	})
 }
 
-// settleFirst keeps a reliable answer to the INVITE for good, when a new offer is to follow it before
-// the call is answered. Afterwards that has been done, or the media is a new one, which the
+// settleFirst keeps a reliable answer to the INVITE for good, when a new offer is to follow it
+// before the call is answered. Afterwards that has been done, or the media is a new one, which the
 // answer is not for.
 func (c *Call) settleFirst(l *leg) {
 	if !c.settled && c.outgoing.offer != "" && l.early() && l.remote != "" && l.exchange.State() == offer.Stable {
@@ -420,7 +422,7 @@ func (c *Call) offerRefused(l *leg, ch *change, sdp string, res *sip.Response, e
 		c.finishGone(asError("call", CodeInternal, err))
 		return
 	}
-	wait, again := c.tryAgain(ch, res)
+	wait, again := c.tryAgain(l, ch, res)
 	retry := func() {
 		if i := slices.Index(c.changes, ch); i >= 0 {
 			ch.begun = false
@@ -465,7 +467,7 @@ func (c *Call) offerRefused(l *leg, ch *change, sdp string, res *sip.Response, e
 const maxOffers = 8
 
 // tryAgain tells whether a refusal may pass, and when to try again.
-func (c *Call) tryAgain(ch *change, res *sip.Response) (wait time.Duration, again bool) {
+func (c *Call) tryAgain(l *leg, ch *change, res *sip.Response) (wait time.Duration, again bool) {
 	if res == nil || ch.tries >= maxOffers {
 		return 0, false
 	}
@@ -479,6 +481,10 @@ func (c *Call) tryAgain(ch *change, res *sip.Response) (wait time.Duration, agai
 		wait = min(max(retryAfter(res), 500*time.Millisecond<<min(ch.tries, 4)), 8*time.Second)
 	case 422:
 		again = c.tooBrief(res)
+	case sip.StatusMethodNotAllowed, sip.StatusNotImplemented: // whatever its Allow has said before (section 21.4.6)
+		if again = ch.bare && res.CSeq().MethodName == sip.UPDATE; again {
+			l.allow = slices.DeleteFunc(l.allow, func(m string) bool { return m == string(sip.UPDATE) })
+		}
 	case sip.StatusInternalServerError: // section 14.2: the other side has an INVITE of ours, or an offer, to answer
 		wait = retryAfter(res)
 		again = wait > 0 && wait <= 10*time.Second
@@ -516,12 +522,15 @@ func (c *Call) finishGone(err *Error) {
 // prackWithOffer acknowledges a reliable answer; a change that waits goes with it as a
 // new offer (RFC 3262 section 5).
 func (c *Call) prackWithOffer(l *leg, res *sip.Response) {
-	if len(c.changes) == 0 || c.changes[0].begun || c.voice != l {
+	var ch *change
+	if len(c.changes) > 0 {
+		ch = c.changes[0]
+	}
+	if ch == nil || ch.begun || ch.ask != nil || ch.bare || ch.late || ch.needed != nil && !ch.needed() || c.voice != l {
 		c.prack(l, res, "", nil)
 		return
 	}
-	ch := c.changes[0]
-	ch.begun = true
+	ch.begun, ch.leg = true, l
 	sent := false
 	end := ch.end
 	ch.end = func(err error) {

@@ -17,7 +17,7 @@ type Conference struct {
 
 // Conference brings calls together, those that are on hold included: it takes them back.
 // It returns when that is done. Errors: CodeInvalidArgument for less than two calls,
-// CodeInvalidState for one that is not established or in another conference,
+// CodeInvalidState for one that is not answered or in another conference,
 // CodeUnsupported when the media cannot mix, and those of [Call.Resume]. After an error
 // there is no conference; calls that were taken back stay so.
 func (ua *UserAgent) Conference(ctx context.Context, calls ...*Call) (*Conference, error) {
@@ -52,8 +52,8 @@ func (f *Conference) add(ctx context.Context, c *Call, mix bool) error {
 	const op = "conference"
 	err := f.ua.do(ctx, op, func(done func(error)) {
 		switch {
-		case c.state != Established:
-			done(c.stateError("the call is not established"))
+		case c.state != Established && c.state != Accepted:
+			done(c.stateError("the call is not answered"))
 			return
 		case c.conference != nil && c.conference != f:
 			done(c.stateError("the call is in another conference"))

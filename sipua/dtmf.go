@@ -42,7 +42,7 @@ func (c *Call) SendDTMF(ctx context.Context, tones string, o DTMFOptions) error 
 	tones = strings.ToUpper(tones)
 	switch o.Method {
 	case DTMFInfoRelay, DTMFInfo:
-		return c.ua.do(ctx, op, func(done func(error)) { c.sendTones(tones, o, done) })
+		return c.ua.do(ctx, op, func(done func(error)) { c.sendTones(&dialing{tones, o, done}) })
 	case "", DTMFRTP:
 	default:
 		return &Error{Op: op, Code: CodeInvalidArgument, Reason: "the method is one of rtp, info-relay and info"}
@@ -62,26 +62,51 @@ func (c *Call) SendDTMF(ctx context.Context, tones string, o DTMFOptions) error 
 	})
 }
 
-// sendTones sends them in INFO, each once the one before has been taken and its time has
-// passed.
-func (c *Call) sendTones(tones string, o DTMFOptions, done func(error)) {
-	if tones == "" {
-		done(nil)
+// dialing is one number that goes out in INFO. They go one after the other, since the
+// tones of two would make a third.
+type dialing struct {
+	tones   string // still to be sent
+	options DTMFOptions
+	done    func(error)
+}
+
+func (c *Call) sendTones(d *dialing) {
+	if c.state != Established && c.state != Accepted {
+		d.done(c.stateError("the call is not answered"))
 		return
 	}
-	tone, rest := tones[:1], tones[1:]
-	next := func(d time.Duration) {
-		if rest == "" {
-			done(nil)
-			return
+	c.dialing = append(c.dialing, d)
+	if len(c.dialing) == 1 {
+		c.nextTone(d)
+	}
+}
+
+// nextTone sends the next tone of d, once the one before has been taken and its time has
+// passed.
+func (c *Call) nextTone(d *dialing) {
+	switch {
+	case len(c.dialing) == 0 || c.dialing[0] != d:
+		return // the call is over
+	case d.tones == "":
+		c.dialing = c.dialing[1:]
+		if len(c.dialing) > 0 {
+			c.nextTone(c.dialing[0])
 		}
-		c.ua.after(d, func() { c.sendTones(rest, o, done) })
+		return
+	}
+	tone := d.tones[:1]
+	d.tones = d.tones[1:]
+	sent := func(pause time.Duration) {
+		if d.tones == "" {
+			d.finish(nil)
+		}
+		c.ua.after(pause, func() { c.nextTone(d) })
 	}
 	if tone == "," {
-		next(2 * time.Second)
+		sent(2 * time.Second)
 		return
 	}
-	duration, gap := o.Duration, o.Gap
+	duration, gap := d.options.Duration, d.options.Gap
 	if duration <= 0 {
 		duration = 100 * time.Millisecond
 	}
@@ -89,16 +114,34 @@ func (c *Call) sendTones(tones string, o DTMFOptions, done func(error)) {
 		gap = 70 * time.Millisecond
 	}
 	contentType, body := "application/dtmf-relay", "Signal="+tone+"\r\nDuration="+strconv.FormatInt(duration.Milliseconds(), 10)+"\r\n"
-	if o.Method == DTMFInfo {
+	if d.options.Method == DTMFInfo {
 		contentType, body = "application/dtmf", tone
 	}
 	c.request(sip.INFO, func(req *sip.Request) { setBody(req, contentType, []byte(body)) }, func(err error) {
-		if err != nil {
-			done(err)
+		if err == nil {
+			sent(duration + gap)
 			return
 		}
-		next(duration + gap)
+		d.tones = "" // the rest of the number is of no use
+		d.finish(err)
+		c.nextTone(d)
 	})
+}
+
+func (d *dialing) finish(err error) {
+	if done := d.done; done != nil {
+		d.done = nil
+		done(err)
+	}
+}
+
+// stopDialing: the call is over.
+func (c *Call) stopDialing() {
+	all := c.dialing
+	c.dialing = nil
+	for _, d := range all {
+		d.finish(errCallOver)
+	}
 }
 
 // toneIn reads the tone of an INFO, "" when it has none. Both types are of long before

@@ -94,6 +94,7 @@ func TestLateOffersOfForks(t *testing.T) {
 		prack = k.prackOf(two)
 		require.Contains(w, string(prack.Body()), "m=audio 0 ")
 		w.Respond(prack, 200, "OK")
+		require.Zero(w, count[sipua.ProtocolError](w))
 		k.branch("two", 200, "", farTakes)
 		require.Empty(w, w.ExpectRequest(w.T, "ACK").Body())
 		k.far = sipuatest.NewMedia(sipuatest.MediaOptions{})

@@ -66,7 +66,7 @@ func TestOffersNobodyCouldAnswer(t *testing.T) {
 }
 
 // With Config.PlainMedia such offers are the matter of the media.
-func TestPlainMediaInReinvite(t *testing.T) {
+func TestPlainMediaAllowed(t *testing.T) {
 	play(t, func(w *world) {
 		w.connect()
 		w.media.Plain = true

@@ -128,7 +128,7 @@ func (ua *UserAgent) receiveRequest(req *sip.Request, tx *transaction.Server) {
 		return
 	}
 	if replacesElsewhere(req) {
-		ua.respond(tx, sip.StatusBadRequest, "Bad Request: Replaces belongs into an INVITE") // RFC 3891 section 3
+		ua.respond(tx, sip.StatusBadRequest, "Bad Request: Replaces and Join belong into an INVITE") // RFC 3891 section 3
 		return
 	}
 	if req.Method == sip.INVITE && ua.crowded(tx) {

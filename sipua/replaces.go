@@ -71,6 +71,33 @@ func (ua *UserAgent) replacedBy(req *sip.Request, tx *transaction.Server) (c *Ca
 	return nil, false
 }
 
+// joins judges the Join of an INVITE (RFC 3911 section 4): the status to refuse it with, 0
+// when there is none or when it names a call of ours, which the application sees in
+// [Caller.Join] and may join by a [Conference].
+//
+//	header malformed, twice, or with Replaces    400
+//	no such dialog, or of a subscription         481
+//	ended a moment ago                           603
+//	early, the other side has called             481
+func (ua *UserAgent) joins(req *sip.Request) (status int, reason string) {
+	j, err := parseJoin(req)
+	switch {
+	case err != nil:
+		e := asError("", CodeProtocol, err)
+		return e.Status, e.Reason
+	case j == nil:
+		return 0, ""
+	}
+	_, c := ua.dialogMeant(&Replaces{CallID: j.CallID, ToTag: j.ToTag, FromTag: j.FromTag})
+	switch {
+	case c == nil && slices.ContainsFunc(ua.recentlyEnded, j.matches), c != nil && (c.state == Canceling || c.state == Ended):
+		return sip.StatusGlobalDecline, "Decline"
+	case c == nil, c.direction == Incoming && c.leg.early():
+		return sip.StatusCallTransactionDoesNotExists, "Call/Transaction Does Not Exist"
+	}
+	return 0, ""
+}
+
 // dialogMeant finds a dialog of a call by the names that its other side gives to it.
 func (ua *UserAgent) dialogMeant(r *Replaces) (dialog.ID, *Call) {
 	id := dialog.ID{CallID: r.CallID, LocalTag: r.ToTag, RemoteTag: r.FromTag}
@@ -124,7 +151,7 @@ func (ua *UserAgent) observeReplaces(e any) {
 // maxRecentlyEnded bounds the calls that are remembered after their end.
 const maxRecentlyEnded = 32
 
-// replacesElsewhere: section 3 wants Replaces in INVITE alone.
+// replacesElsewhere: section 3 wants Replaces in INVITE alone, and RFC 3911 section 4 Join.
 func replacesElsewhere(req *sip.Request) bool {
-	return req.Method != sip.INVITE && message.First(req, "Replaces") != nil
+	return req.Method != sip.INVITE && (message.First(req, "Replaces") != nil || message.First(req, "Join") != nil)
 }

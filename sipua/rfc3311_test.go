@@ -534,3 +534,45 @@ func TestUpdateBeforePrack(t *testing.T) {
 		k.bye()
 	})
 }
+
+// What was agreed by UPDATE is not undone by a 2xx that crosses the next one.
+func TestAnswerDuringTheirUpdate(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.earlyCall()
+		k.update(k.farOffer(true))
+		k.applies(w.ExpectResponse(w.T, 200))
+		k.slow(100 * time.Millisecond)
+		update := k.update(k.farOffer(true))
+		synctest.Wait()
+		first := k.ok
+		accept := begin(func() error { return k.call.Accept(w.Context(), sipua.AcceptOptions{}) })
+		k.ok = w.ExpectResponse(w.T, 200)
+		require.Equal(w, first.CSeq().SeqNo, k.ok.CSeq().SeqNo)
+		k.ack(k.invite, k.ok)
+		require.NoError(w, accept())
+		ok := w.ExpectResponse(w.T, 200)
+		require.Equal(w, update.CSeq().SeqNo, ok.CSeq().SeqNo)
+		k.applies(ok)
+		k.slow(0)
+		require.NotContains(w, w.story(), "resumed by remote")
+		k.agreedStreams("audio recvonly")
+		k.bye()
+	})
+}
+
+// A reliable answer that the media could not keep when an UPDATE came is tried again when
+// the call is answered.
+func TestReliableAnswerKeptLater(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.early(sipua.CallOptions{})
+		w.fail.Store(true)
+		k.update(k.farOffer(false))
+		w.ExpectResponse(w.T, 488)
+		w.fail.Store(false)
+		require.NoError(w, k.far.Rollback(w.Context()))
+		k.farAnswers()
+		require.Equal(w, sipuatest.Stable, w.media.For(k.call).State())
+		k.agreedStreams("audio sendrecv")
+		k.bye()
+	})
+}

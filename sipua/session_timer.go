@@ -23,8 +23,9 @@ import (
 //	refresher=uas        they do                               we do
 type sessionTimer struct {
 	interval time.Duration
-	ours     bool   // we refresh
-	refresh  *timer // ours: the next one
+	ours     bool      // we refresh
+	refresh  *timer    // ours: the next one
+	until    time.Time // the session is given up
 	expiry   *timer
 }
 
@@ -52,7 +53,7 @@ func (c *Call) askTimer(req *sip.Request) {
 	if cfg.Off {
 		return
 	}
-	value := strconv.Itoa(int(max(cfg.Expires, c.outgoing.minSE, c.timer.interval) / time.Second))
+	value := strconv.Itoa(int(c.wantedSE() / time.Second))
 	switch {
 	case c.timer.interval > 0 && c.timer.ours, c.timer.interval == 0 && cfg.Refresher == Local:
 		value += ";refresher=uac" // section 7.4: it stays who it is
@@ -65,11 +66,21 @@ func (c *Call) askTimer(req *sip.Request) {
 	}
 }
 
+// wantedSE is the interval that our next request asks for: that of the session, once it has
+// one (section 7.4), and not less than any Min-SE.
+func (c *Call) wantedSE() time.Duration {
+	interval := c.timer.interval
+	if interval == 0 {
+		interval = c.ua.cfg.SessionTimer.Expires
+	}
+	return max(interval, c.ua.cfg.SessionTimer.MinSE, c.outgoing.minSE)
+}
+
 // tooBrief takes a 422 (section 7.4): false when trying again would not help.
 func (c *Call) tooBrief(res *sip.Response) bool {
 	n, ok := message.Seconds(res, "Min-SE")
 	least := time.Duration(n) * time.Second
-	if !ok || least <= max(c.outgoing.minSE, c.ua.cfg.SessionTimer.Expires, c.timer.interval) || least > maxExpires {
+	if !ok || least <= c.wantedSE() || least > maxExpires {
 		return false
 	}
 	c.outgoing.minSE = least
@@ -135,7 +146,7 @@ func (c *Call) grantTimer(req *sip.Request, res *sip.Response) {
 		}
 	}
 	res.AppendHeader(sip.NewHeader("Session-Expires", strconv.Itoa(int(interval/time.Second))+";refresher="+refresher))
-	if refresher == "uac" {
+	if knowsTimer(req) { // it has to refresh, or to end a session that we do not refresh
 		res.AppendHeader(sip.NewHeader("Require", "timer"))
 	}
 	c.setTimer(interval, refresher == "uas")
@@ -166,8 +177,9 @@ func (c *Call) setTimer(interval time.Duration, ours bool) {
 		return
 	}
 	c.armRefresh(interval / 2)
-	// Section 10: a third of the interval, or 32 s, before it ends.
-	c.after(&c.timer.expiry, interval-min(32*time.Second, interval/3), func() {
+	limit := interval - min(32*time.Second, interval/3) // section 10: so long before it ends
+	c.timer.until = time.Now().Add(limit)
+	c.after(&c.timer.expiry, limit, func() {
 		if c.state == Established {
 			c.finishGone(&Error{Op: "call", Code: CodeTimeout, Status: sip.StatusRequestTimeout, Reason: "the session was not refreshed in time (RFC 4028)"})
 		}
@@ -184,7 +196,8 @@ func (c *Call) armRefresh(d time.Duration) {
 	c.after(&c.timer.refresh, d, func() {
 		c.queueRefresh(func(err error) {
 			if err != nil && c.state == Established {
-				c.armRefresh(max(5*time.Second, d/2)) // section 10: until the session ends
+				// Section 10: again while there is time, but not continuously.
+				c.armRefresh(max(10*time.Second, time.Until(c.timer.until)/2))
 			}
 		})
 	})

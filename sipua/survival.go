@@ -171,6 +171,9 @@ func (c *Call) flowBack() {
 	case c.state == Resuming:
 		c.nextChange()
 	default:
+		if c.unacked.waits() {
+			c.unacked.tx.Move(l.layer) // a 2xx to a re-INVITE, which is sent until its ACK comes
+		}
 		c.reconnect(TroubleFlow)
 	}
 }

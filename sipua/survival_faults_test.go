@@ -119,7 +119,7 @@ func TestReinviteAnsweredOverTheNextFlow(t *testing.T) {
 
 // Section 13.2.1: the INVITE has no offer, and each fork makes one. That of the fork that
 // answers is answered, by media of its own when another one's has been.
-func TestForkWhoseOfferWasRefusedAnswers(t *testing.T) {
+func TestLateOfferOfAnotherFork(t *testing.T) {
 	play(t, func(w *world) {
 		w.connect()
 		call, err := w.ua.Call("1002", sipua.CallOptions{LateOffer: true})
@@ -137,7 +137,9 @@ func TestForkWhoseOfferWasRefusedAnswers(t *testing.T) {
 		require.Equal(w, "two", tag(value(ack, "To")))
 		require.NotContains(w, string(ack.Body()), "m=audio 0 ", "it is not refused")
 		require.NoError(w, call.Answered(w.Context()))
+		synctest.Wait()
 		require.NotSame(w, first, w.media.For(call))
+		synctest.Wait()
 		require.Equal(w, 1, first.Closed())
 		require.Equal(w, two, w.media.For(call).RemoteSDP())
 	})

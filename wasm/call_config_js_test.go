@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"syscall/js"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sipwasm/sipwasm/sipua"
 )
 
 // The page's function for session descriptions.
@@ -69,4 +72,37 @@ func TestPortHookThatNeverReturns(t *testing.T) {
 	f.do("hangup", 3, nil)
 	settle(t)
 	require.Equal(t, 1, track(f.only("streams"), 0).Get("stops").Int())
+}
+
+// What runs beside the events waits for the event that tells the facade of a call, and
+// not for ever: a call that is accepted by itself makes its media at once.
+func TestPortWaitsUntilACallIsKnown(t *testing.T) {
+	p := newPort(newPage(t).Value)
+	c := new(sipua.Call)
+	ctx, cancel := context.WithCancel(t.Context())
+	ask := func() func() (int, error) {
+		return begin(t, func() (int, error) {
+			handle, ok := p.known(ctx, c)
+			if !ok {
+				return 0, sipua.ErrCanceled
+			}
+			return handle, nil
+		})
+	}
+	wait := ask()
+	settle(t)
+	p.handleOf(new(sipua.Call)) // another one
+	settle(t)
+	want := p.handleOf(c)
+	handle, err := wait()
+	require.NoError(t, err)
+	require.Equal(t, want, handle)
+	handle, _ = ask()()
+	require.Equal(t, want, handle)
+	p.forget(c)
+	wait = ask()
+	settle(t)
+	cancel()
+	_, err = wait()
+	require.ErrorIs(t, err, sipua.ErrCanceled)
 }

@@ -82,7 +82,7 @@ func progressObject(e sipua.TransferProgress) map[string]any {
 
 // referralKept is longer than a referral can be decided: 20 s later it is answered
 // (see sipua.CallReferred), and no event says so.
-const referralKept = 30 * time.Second
+var referralKept = 30 * time.Second
 
 func (p *port) referralObject(r *sipua.Referral) map[string]any {
 	o := object("referral", p.handleOf(r), "from", identityObject(r.From()), "target", r.Target())

@@ -3,6 +3,7 @@ package main
 import (
 	"syscall/js"
 	"testing"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 	"github.com/stretchr/testify/require"
@@ -149,7 +150,7 @@ func TestPortFollowsAReferral(t *testing.T) {
 	require.Equal(t, "17", header(t, invite, "X-Case"))
 	require.Contains(t, header(t, invite, "Replaces"), "c;")
 	f.refused(f.begin("accept", referral, object("call", 9)), "invalid-state")
-	f.refused(f.begin("reject", referral, nil), "invalid-state")
+	f.refused(f.begin("fly", referral, nil), "invalid-state") // forgotten
 }
 
 func TestPortRejectsAReferral(t *testing.T) {
@@ -159,11 +160,27 @@ func TestPortRejectsAReferral(t *testing.T) {
 	f.refused(f.begin("reject", referral, object("status", 200)), "invalid-argument")
 	f.do("reject", referral, object("status", 603))
 	f.response(603)
-	f.refused(f.begin("reject", referral, object("status", 603)), "invalid-state")
+	f.refused(f.begin("fly", referral, nil), "invalid-state") // forgotten
 
 	d.ws.Call("deliver", f.peer.NewRequest("REFER", "sip:1001@example.com", h("Refer-To", "<sip:1003@example.com>")).String())
 	e := f.expectEvent(ua, "referral") // outside of any call
 	require.True(t, e.Get("referredBy").IsUndefined())
 	f.do("reject", e.Get("referral").Int(), nil)
 	f.response(603)
+}
+
+// A referral that nobody decides is answered without an event, and forgotten too.
+func TestPortForgetsUndecidedReferrals(t *testing.T) {
+	referralKept = time.Millisecond
+	t.Cleanup(func() { referralKept = 30 * time.Second })
+	f := start(t)
+	d := f.establish(f.register(ua), 3)
+	referral := d.referred(h("Refer-To", "<sip:1003@example.com>"))
+	for range 1000 {
+		settle(t)
+		if text(f.begin("fly", referral, nil)().value, "code") == "invalid-state" {
+			return
+		}
+	}
+	t.Fatal("the referral is kept")
 }

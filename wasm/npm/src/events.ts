@@ -18,7 +18,7 @@ import type { Referral } from "./referral.js";
  * | `answering` | – | accepted, media is being set up |
  * | `accepted` | – | 200 sent, ACK not here yet |
  * | `established` | both sides talk | both sides talk |
- * | `resuming` | after {@link UserAgent.restore}: the other side is offered a new connection | the same |
+ * | `resuming` | after {@link UserAgent.restore}: the other side is asked for a new connection | the same |
  * | `canceling` | hung up before the answer; CANCEL sent | – |
  * | `ended` | over | over |
  */

@@ -161,7 +161,7 @@ export class UserAgent {
   }
 
   /**
-   * Goes on with a call that was established before the page was loaded anew, and returns at once: the other side is offered a new
+   * Goes on with a call that was established before the page was loaded anew, and returns at once: the other side is asked for a new
    * connection. {@link register} before, with the `instanceId` of before, so that the other side's requests come here. Where the other side
    * does not agree, or does not know the call any more, it ends; the call's events and promises tell the rest.
    * @param snapshot the last {@link Call.snapshot}

@@ -474,6 +474,11 @@ func (c *Call) tryAgain(l *leg, ch *change, res *sip.Response) (wait time.Durati
 	switch res.StatusCode {
 	case sip.StatusRequestPending:
 		wait, again = c.glareWait(), true
+	case sip.StatusTemporarilyUnavailable, sip.StatusServiceUnavailable, statusFlowFailed:
+		// Who has lost the server has lost it for the other side too, and that side may be
+		// back a little later.
+		again = ch == c.survival.change
+		wait = min(max(retryAfter(res), 500*time.Millisecond<<min(ch.tries, 4)), 8*time.Second)
 	case 422:
 		again = c.tooBrief(res)
 	case sip.StatusMethodNotAllowed, sip.StatusNotImplemented: // whatever its Allow has said before (section 21.4.6)

@@ -223,6 +223,16 @@ func (c *Call) reconnect(why Trouble) {
 	c.queueFirst(s.change)
 }
 
+// connectedAnew: the other side has offered new ICE credentials, and has got ours with our
+// new Contact in return. Both sides have lost the server, say, and recover at the same
+// time: what we were going to offer, and had to put off for theirs (section 14.1), is
+// done with that.
+func (c *Call) connectedAnew() {
+	if ch := c.survival.change; ch != nil && c.state == Established && !c.survival.flowless {
+		c.changeEnded(ch, nil)
+	}
+}
+
 // connectionChanged: the connection to the other side tells how it fares.
 func (c *Call) connectionChanged(w *mediaWorker, state ConnectionState) {
 	s := &c.survival

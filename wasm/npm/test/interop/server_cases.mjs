@@ -4,8 +4,10 @@ import { earlyMedia, earlyMediaOfAnother, forked, glare, remoteHold } from "./ca
 import { startKamailio } from "./kamailio.mjs";
 import { algorithms, outbound, secondRealm } from "./registration_cases.mjs";
 import { failover, keepAlive, offline, restart, silence } from "./recovery_cases.mjs";
+import { conference, video } from "./media_cases.mjs";
 import { Network } from "./network.mjs";
 import { subscriptions } from "./subscription_cases.mjs";
+import { connectionLost, reload, serverRestart, sessionRefresh } from "./survival_cases.mjs";
 import { attended, blind, ROLES } from "./transfer_cases.mjs";
 
 // Chromium logs each connection that fails by itself; nobody can keep it from doing so.
@@ -43,6 +45,12 @@ export const GROUPS = [
   [{ name: "early-media-of-another", body: earlyMediaOfAnother, peers: ALL }],
   ...ROLES.map((role) => [{ name: `transfer-blind-${role}`, body: (bench) => blind(role, bench), peers: ALL }]),
   ...ROLES.map((role) => [{ name: `transfer-attended-${role}`, body: (bench) => attended(role, bench), peers: ALL }]),
+  [{ name: "video", body: video, peers: ALL }],
+  [{ name: "conference", body: conference }],
+  [{ name: "server-restart-in-call", body: serverRestart, expected: CONNECTION_FAILED }],
+  [{ name: "connection-lost-in-call", body: connectionLost, expected: CONNECTION_FAILED, peers: ALL }],
+  ...["outgoing", "incoming"].map((calls) => [{ name: `reload-${calls}`, body: (bench) => reload(calls, bench), peers: ALL }]),
+  [{ name: "session-refresh", body: sessionRefresh }],
 ];
 
 /** Runs one case, with each of its peers; `section(title, options)` makes its section of the report. */

@@ -11,7 +11,7 @@ import { startDemo, tabsOf } from "./e2e_harness.mjs";
 const expected = /WebSocket connection to .* failed|WebSocket is closed before|net::ERR_/;
 const counting = /^Reconnecting in \d+ s…$/;
 const broke = "The connection to the server broke. It is being made again.";
-const note = "The call goes on: its sound does not need the server. Hold does.";
+const note = "Connection lost. Your call goes on, and its sound does not need the server.";
 
 /** Takes connections where the demo was, and says nothing. `came` is the time of each. */
 async function silence(t, demo) {

@@ -70,18 +70,28 @@ export class AccountForm {
     hint.hidden = false;
   }
 
+  /** What the form holds, when it is the account that this tab used before it was loaded again. */
+  stored(): Account | null {
+    const now = this.#read();
+    return store.get<Partial<Account>>("sessionStorage", "account")?.user === now.user ? now : null;
+  }
+
   value(): Account {
-    const account = {
+    const account = this.#read();
+    const { password: _, ...rest } = account; // a password is not written to disk
+    store.set("sessionStorage", "account", rest);
+    void claim([account.user]);
+    return account;
+  }
+
+  #read(): Account {
+    return {
       user: field("user").value.trim(),
       password: field("password").value,
       displayName: field("display-name").value.trim(),
       server: field("server").value.trim(),
       domain: field("domain").value.trim(),
     };
-    const { password: _, ...rest } = account; // a password is not written to disk
-    store.set("sessionStorage", "account", rest);
-    void claim([account.user]);
-    return account;
   }
 
   /** Lets another tab have the account. */

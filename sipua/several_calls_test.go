@@ -79,7 +79,7 @@ func TestHoldOthers(t *testing.T) {
 			}
 		}
 		require.NotNil(w, hold)
-		require.NotNil(w, c.ok)
+		require.Equal(w, 200, c.ok.StatusCode)
 		a.agree(hold)
 		require.NoError(w, accept())
 		c.ack(c.invite, c.ok)

@@ -67,11 +67,21 @@ func TestHoldOthers(t *testing.T) {
 		c := w.ring() // that somebody calls holds nobody
 		require.False(w, a.call.OnHold(sipua.Local))
 		accept := begin(func() error { return c.call.Accept(w.Context(), sipua.AcceptOptions{}) })
-		oks, holds := w.take(2) // of b nothing: it is on hold
-		c.ok = oks[0]
+		var hold *sip.Request
+		for range 2 { // the 200, and the hold of a: of b nothing, it is on hold
+			switch m := w.nextMessage().(type) {
+			case *sip.Request:
+				a.inDialog(m)
+				hold = m
+			case *sip.Response:
+				require.Equal(w, 200, m.StatusCode)
+				c.ok = m
+			}
+		}
+		require.NotNil(w, hold)
+		require.Equal(w, 200, c.ok.StatusCode)
+		a.agree(hold)
 		require.NoError(w, accept())
-		a.inDialog(holds[0])
-		a.agree(holds[0])
 		c.ack(c.invite, c.ok)
 		synctest.Wait()
 		require.True(w, a.call.OnHold(sipua.Local))
@@ -81,20 +91,12 @@ func TestHoldOthers(t *testing.T) {
 	}, holdOthers)
 }
 
-// take collects n messages of ours whose order is left open, and answers none.
-func (w *world) take(n int) (responses []*sip.Response, requests []*sip.Request) {
+// nextMessage is the next message, whatever it is.
+func (w *world) nextMessage() sip.Message {
 	w.Helper()
-	for range n {
-		msg, err := sip.ParseMessage(w.ExpectMessage(w.T))
-		require.NoError(w, err)
-		switch m := msg.(type) {
-		case *sip.Request:
-			requests = append(requests, m)
-		case *sip.Response:
-			responses = append(responses, m)
-		}
-	}
-	return responses, requests
+	m, err := sip.ParseMessage(w.ExpectMessage(w.T))
+	require.NoError(w, err)
+	return m
 }
 
 // A call that is accepted is held for the next one although its ACK has not come yet: as
@@ -303,10 +305,16 @@ func TestConferenceAndHoldOthers(t *testing.T) {
 		require.NoError(w, a.far.ApplyAnswer(w.Context(), string(a.ok.Body()), false))
 		a.ack(a.invite, a.ok)
 		accept := begin(func() error { return b.call.Accept(w.Context(), sipua.AcceptOptions{}) })
-		oks, holds := w.take(2)
-		b.ok = oks[0]
+		for range 2 {
+			switch m := w.nextMessage().(type) {
+			case *sip.Request:
+				a.agreeTo(m)
+			case *sip.Response:
+				b.ok = m
+			}
+		}
+		w.ExpectRequest(w.T, "ACK")
 		require.NoError(w, accept())
-		a.agree(holds[0])
 		require.NoError(w, b.far.ApplyAnswer(w.Context(), string(b.ok.Body()), false))
 		b.ack(b.invite, b.ok)
 		made := begin(func() error {
@@ -320,14 +328,23 @@ func TestConferenceAndHoldOthers(t *testing.T) {
 
 		c := w.ring()
 		accept = begin(func() error { return c.call.Accept(w.Context(), sipua.AcceptOptions{}) })
-		oks, holds = w.take(3)
-		require.Len(w, oks, 1)
-		require.NoError(w, accept())
 		held := map[string]bool{}
-		for _, re := range holds {
-			held[re.CallID().Value()] = true
-			map[string]*talk{a.call.ID(): a, b.call.ID(): b}[re.CallID().Value()].agree(re)
+		for range 3 {
+			switch m := w.nextMessage().(type) {
+			case *sip.Request:
+				held[m.CallID().Value()] = true
+				map[string]*talk{a.call.ID(): a, b.call.ID(): b}[m.CallID().Value()].agreeTo(m)
+			case *sip.Response:
+				c.ok = m
+			}
 		}
+		require.NoError(w, accept())
 		require.Equal(w, map[string]bool{a.call.ID(): true, b.call.ID(): true}, held)
 	}, holdOthers)
+}
+
+// agreeTo answers a re-INVITE of ours; its ACK comes among other messages.
+func (k *talk) agreeTo(re *sip.Request) {
+	k.Helper()
+	k.RespondSDP(re, 200, "OK", k.answerTo(re))
 }

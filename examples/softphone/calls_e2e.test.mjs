@@ -301,6 +301,33 @@ describe("the calls of the softphone", () => {
     await ada.shows("status", "Registered");
   });
 
+  test("a far end that cannot go on with the call is said so", async (t) => {
+    const [ada] = await people(t, 1);
+    await ada.click("contact-echo");
+    await ada.shows("call-state", "In call");
+    await ada.page.reload();
+    await ada.shows("outcome", "The call with Echo did not outlive the reload. Call again.");
+  });
+
+  test("a copy of the tab leaves the call alone", async (t) => {
+    const [ada, grace] = await people(t, 2);
+    await talk(ada, grace, 1002);
+    const memory = await ada.page.evaluate(() => ({ ...sessionStorage }));
+    const copy = await open(t, demo, { context: ada.page.context(), query: "?user=1001" });
+    await copy.page.evaluate((memory) => Object.assign(sessionStorage, memory), memory);
+    await copy.page.reload();
+    await copy.filled();
+    await setTimeout(3000); // it would have connected by now
+    await copy.shows("connect", "Connect");
+    await ada.click("mute");
+    await ada.shows("call-state", "Muted");
+    await grace.level("meter-remote", { below: 5 });
+    await ada.click("mute");
+    await Promise.all([ada.audioFlows(), grace.audioFlows()]);
+    await ada.click("hangup");
+    await grace.shows("outcome", /^Call with Ada/);
+  });
+
   test("a password of one's own is asked for before a call goes on", async (t) => {
     const [ada, grace] = await people(t, 2);
     await talk(ada, grace, 1002);

@@ -141,11 +141,18 @@ describe("the softphone without its server", () => {
     await bob.level("meter-remote", { below: 25 });
     await alice.click("mute");
 
+    const said = (tab) => tab.page.evaluate(() => {
+      window.notes = [];
+      const element = document.getElementById("call-note");
+      new MutationObserver(() => window.notes.push(element.textContent)).observe(element, { childList: true });
+    });
+    await Promise.all([said(alice), said(bob)]);
     await start(t, new URL(demo.url).host);
     await alice.shows("status", "Registered");
     await bob.shows("status", "Registered");
     await alice.shows("call-state", "In call");
     await alice.until(() => document.querySelector("#call-note").textContent === "");
+    await alice.until(() => window.notes.includes("Connecting the sound again…"));
     await Promise.all([alice.audioFlows(), bob.audioFlows()]);
     await alice.click("hold");
     await bob.shows("call-state", "Held by the other side");

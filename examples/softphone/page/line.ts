@@ -26,7 +26,7 @@ interface Passing {
 export class Line {
   readonly call: Call;
   /** Since when there is this call, in milliseconds since 1970. */
-  readonly began = Date.now();
+  readonly began: number;
   /** What is being done right now; the buttons wait. */
   doing: Doing | null = null;
   /** The tones sent in this call. */
@@ -64,6 +64,7 @@ export class Line {
     this.#names = names;
     this.#tell = tell;
     this.#since = since;
+    this.began = since ?? Date.now();
     for (const type of ["state", "answered", "held", "resumed", "localstream", "remotestream", "identity", "media"] as const) {
       call.on(type, () => tell.changed());
     }

@@ -284,8 +284,8 @@ export class Lines {
     this.outcome = this.all.length === 0 ? said : null;
     this.keep();
     if (this.all.length > 0) this.#tell.say(said.text);
-    this.#tell.finished({ who, target: line.target, direction: call.direction, time: line.began, talked }, said.bad);
-    if (this.all.length === 0) this.#tell.idle();
     this.#tell.changed();
+    if (this.all.length === 0) this.#tell.idle();
+    this.#tell.finished({ who, target: line.target, direction: call.direction, time: line.began, talked }, said.bad);
   }
 }

@@ -93,9 +93,9 @@ addEventListener("pagehide", () => phone.leave());
 addEventListener("pointerdown", () => void context?.resume()); // after a reload there are calls before the first click
 await form.fill();
 changed();
-const last = form.stored();
+const last = await form.stored();
 const waiting = last ? keptCalls(`${last.user}@${last.domain}`) : [];
-if (last && waiting.length > 0) {
+if (last && waiting.length > 0 && phone.connection === "offline") {
   // Somebody waits. A password is not stored, but that of the demo is known.
   if (last.password) void phone.connect(last);
   else byId("account-lead").textContent = `Connect again to go on with your call with ${waiting[0]!.name}.`;

@@ -18,7 +18,8 @@ const withoutNetwork = () => !Network.permitted && "no private network namespace
 const ALL = ["jssip", "sipjs", "sipwasm"];
 
 /**
- * Groups that run one after the other; the cases in one group run at the same time. A case is a function of
+ * Groups that run one after the other; the cases in one group run at the same time, those in the background beside all that follows. A
+ * case is a function of
  *
  *     serve(options)        starts a Kamailio that ends with the case
  *     phone(user, library, options)  opens a phone; of sipwasm, unless the run or the case names another library
@@ -34,6 +35,8 @@ export const GROUPS = [
   // Alone, because the browser tells every page when a network comes or goes.
   [{ name: "silence", body: silence, expected: CONNECTION_FAILED, skip: withoutNetwork }],
   [{ name: "offline", body: offline, expected: CONNECTION_FAILED, skip: withoutNetwork }],
+  // It waits for most of a minute, beside those that follow, but not while the browser tells of networks that come and go.
+  { background: [{ name: "session-refresh", body: sessionRefresh }] },
   [{ name: "algorithms", body: algorithms }],
   [{ name: "second-realm", body: secondRealm }],
   [{ name: "outbound", body: outbound }],
@@ -50,8 +53,10 @@ export const GROUPS = [
   [{ name: "server-restart-in-call", body: serverRestart, expected: CONNECTION_FAILED }],
   [{ name: "connection-lost-in-call", body: connectionLost, expected: CONNECTION_FAILED, peers: ALL }],
   ...["outgoing", "incoming"].map((calls) => [{ name: `reload-${calls}`, body: (bench) => reload(calls, bench), peers: ALL }]),
-  [{ name: "session-refresh", body: sessionRefresh }],
 ];
+
+/** All cases, whatever their group. */
+export const CASES = GROUPS.flatMap((group) => group.background ?? group);
 
 /** Runs one case, with each of its peers; `section(title, options)` makes its section of the report. */
 export async function runServerCase({ peers, name, ...serverCase }, tools) {

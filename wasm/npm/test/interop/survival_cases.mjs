@@ -86,13 +86,15 @@ export async function reload(calls, { serve, phone, peer }) {
   const left = performance.now();
   await ours.reload();
   await ours.register(server.ws, account);
+  const since = () => Math.round(performance.now() - left);
+  const registered = since();
   await ours.do.restore();
-  const audible = (each) => each.do.hearsAudio(LIMIT_MS).then(() => Math.round(performance.now() - left));
+  const audible = (each) => each.do.hearsAudio(LIMIT_MS).then(since);
   const [theirsHears, oursHears] = await Promise.all([audible(theirs), ours.until("answered").then(() => audible(ours))]);
   assert.ok(Math.max(theirsHears, oursHears) < RECOVERY_MS, `sound was back after ${oursHears} ms here and ${theirsHears} ms there`);
   await theirs.do.directed(["sendrecv"], LIMIT_MS);
   await hangUp(theirs, ours);
-  return `sound after ${oursHears} ms here, ${theirsHears} ms there`;
+  return `registered after ${registered} ms, sound after ${oursHears} ms here, ${theirsHears} ms there`;
 }
 
 /** Intervals of the session timer as short as RFC 4028 allows, so that the first refresh comes after 45 s. */

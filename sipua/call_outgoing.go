@@ -210,7 +210,7 @@ func (c *Call) sendInvite(e *callEvent) {
 	}, c.invited)
 	out.request.next = func(req *sip.Request) (uint32, bool) {
 		// Hung up between the challenge and its answer: there is nothing to send.
-		out.seq = req.CSeq().SeqNo + 1
+		out.seq, out.heard = req.CSeq().SeqNo+1, false
 		return out.seq, c.state != Canceling
 	}
 	if limit := c.noAnswerTimeout(); limit > 0 && out.noAnswer == nil {

@@ -237,6 +237,24 @@ func TestReinviteThatIsOnlyTried(t *testing.T) {
 	})
 }
 
+// Section 9.1: no CANCEL for an INVITE that has had no provisional response, even if the
+// one before it, without credentials, has had one.
+func TestNoCancelForTheInviteWithCredentials(t *testing.T) {
+	play(t, func(w *world) {
+		w.register()
+		w.callOut()
+		invite := w.ExpectRequest(w.T, "INVITE")
+		w.Respond(invite, 180, "Ringing")
+		w.Respond(invite, 401, "Unauthorized", h("WWW-Authenticate", `Digest realm="example.com", nonce="1", qop="auth"`))
+		w.ExpectRequest(w.T, "ACK")
+		w.ExpectRequest(w.T, "INVITE")
+		w.Drop(1006, "")
+		w.Respond(w.ExpectRequest(w.T, "REGISTER"), 200, "OK", h("Contact", "<sip:x@x.invalid>;expires=600"))
+		w.Respond(w.ExpectRequest(w.T, "INVITE"), 486, "Busy Here")
+		w.ExpectRequest(w.T, "ACK")
+	})
+}
+
 // A connection that comes and goes is made anew more and more rarely.
 func TestConnectionThatComesAndGoes(t *testing.T) {
 	play(t, func(w *world) {

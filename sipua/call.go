@@ -371,6 +371,7 @@ func (c *Call) receive(req *sip.Request, tx *transaction.Server) {
 func (c *Call) receiveInFork(l *leg, req *sip.Request, tx *transaction.Server) {
 	switch req.Method {
 	case sip.BYE:
+		l.dialog.Terminate()
 		c.forkEnded(l)
 		c.ua.respond(tx, sip.StatusOK, "OK")
 	case sip.INVITE:
@@ -384,7 +385,6 @@ func (c *Call) receiveInFork(l *leg, req *sip.Request, tx *transaction.Server) {
 
 // forkEnded: this fork is not going to answer any more, or is not wanted.
 func (c *Call) forkEnded(l *leg) {
-	l.dialog.Terminate()
 	l.fork.Ended = true
 	delete(c.ua.dialogs, l.dialog.ID)
 	c.publish()

@@ -135,9 +135,16 @@ func (w *mediaWorker) applyAnswer(sdp string, provisional bool, then func(error)
 	}, func(_ string, err error) { then(err) })
 }
 
-// rollback withdraws our offer.
-func (w *mediaWorker) rollback(then func(error)) {
-	w.run(func(ctx context.Context, m Media) (string, error) { return "", m.Rollback(ctx) }, func(_ string, err error) { then(err) })
+// rollback withdraws our offer, and then does undo, when given, before the media is asked
+// for anything else. What cannot be undone shows in the next description.
+func (w *mediaWorker) rollback(undo func(context.Context, Media) error, then func(error)) {
+	w.run(func(ctx context.Context, m Media) (string, error) {
+		err := m.Rollback(ctx)
+		if err == nil && undo != nil {
+			_ = undo(ctx, m)
+		}
+		return "", err
+	}, func(_ string, err error) { then(err) })
 }
 
 // filter is what a description goes through on its way between media and network.

@@ -210,7 +210,7 @@ func (c *Call) sendInvite(e *callEvent) {
 	}, c.invited)
 	out.request.next = func(req *sip.Request) (uint32, bool) {
 		// Hung up between the challenge and its answer: there is nothing to send.
-		out.seq = req.CSeq().SeqNo + 1
+		out.seq, out.heard = req.CSeq().SeqNo+1, false
 		return out.seq, c.state != Canceling
 	}
 	if limit := c.noAnswerTimeout(); limit > 0 && out.noAnswer == nil {
@@ -282,6 +282,7 @@ func (c *Call) dropLegs() {
 		delete(c.ua.dialogs, l.dialog.ID)
 	}
 	c.legs = nil
+	c.beginAnew()
 }
 
 // renewMedia leaves the media behind and takes a new one, of the same options.
@@ -313,6 +314,10 @@ func (c *Call) progress(e *callEvent) {
 	c.learnCaller(res)
 	reliable := isReliable(res)
 	sdp := sdpOf(res)
+	if err := offer.Valid(sdp); sdp != "" && err != nil {
+		c.ua.protocolError("early media cannot be used: "+err.Error(), res.StartLine())
+		sdp = "" // the answer may still come in the 2xx
+	}
 	if l != nil {
 		if reliable && !l.inOrder(res) {
 			return // it came before, or one before it did not (RFC 3262 section 4)
@@ -360,7 +365,8 @@ func (c *Call) outgoingAnswered(e *callEvent) {
 	c.outgoing.noAnswer.stop()
 	l, err := c.legOf(e.res)
 	c.leg = l
-	c.beginAnew(l)
+	l.fork.Ended = false // a 199 before was premature: the 2xx counts (RFC 6228 section 4)
+	c.beginAnew()
 	c.learnInfo(e.res)
 	c.learnCaller(e.res)
 	c.ua.dialogs[l.dialog.ID] = c // also when more forks rang than are kept
@@ -420,6 +426,9 @@ func (c *Call) settle(l *leg, then func(error)) {
 	}
 	c.voice, c.settled = l, true
 	c.media.applyAnswer(l.remote, false, func(err error) {
+		if c.over(l) {
+			return
+		}
 		if err == nil {
 			c.agreed(c.outgoing.offer, l.remote)
 		} else if c.voice == l {

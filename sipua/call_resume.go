@@ -135,8 +135,11 @@ func (c *Call) resume() {
 	ua.dialogs[c.leg.dialog.ID] = c
 	c.troubled(TroubleReload, false)
 	ua.connect(nil, func(l *link, err error) {
-		if err != nil {
+		switch {
+		case err != nil:
 			c.handle(onFailure, &callEvent{err: err})
+			return
+		case c.state != Resuming: // hung up meanwhile
 			return
 		}
 		c.link = l

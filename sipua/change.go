@@ -146,10 +146,10 @@ func (c *Call) offerable() *leg {
 	return c.leg
 }
 
-// beginAnew frees a change whose offer is open in another fork than l, which nobody is
-// going to answer any more.
-func (c *Call) beginAnew(l *leg) {
-	if len(c.changes) > 0 && c.changes[0].begun && c.changes[0].leg != l {
+// beginAnew frees a change whose offer is open in a fork that is none any more: its answer
+// would not count.
+func (c *Call) beginAnew() {
+	if len(c.changes) > 0 && c.changes[0].begun && c.over(c.changes[0].leg) {
 		c.changes[0].begun = false
 	}
 }
@@ -252,7 +252,10 @@ func (c *Call) settleFirst(l *leg) {
 
 // over tells whether nothing can come of a negotiation in l any more.
 func (c *Call) over(l *leg) bool {
-	return c.state == Ended || c.state == Canceling || l.fork.Ended || c.leg != nil && c.leg != l
+	if c.leg == nil { // a fork that has said 199 may answer all the same
+		return c.state == Ended || c.state == Canceling || !slices.Contains(c.legs, l)
+	}
+	return c.state == Ended || c.state == Canceling || c.leg != l
 }
 
 func (c *Call) undo(ch *change) {
@@ -320,7 +323,9 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 			c.acknowledge(l.dialog, x.tx.Request, sdp)
 		}
 		if ch.late {
-			c.startTimer(res)
+			if !c.over(l) {
+				c.startTimer(res)
+			}
 			c.answerLate(l, ch, sdpOf(res), acknowledge)
 			return
 		}
@@ -342,16 +347,22 @@ func (c *Call) sendOffer(l *leg, ch *change, sdp string, method sip.RequestMetho
 	// Once a proxy has sent 100 no timer of the transaction runs any more (section
 	// 17.1.1.2). Nobody is rung by a re-INVITE, so that as long as for the first
 	// response is enough for the final one too.
-	limit = c.ua.after(transaction.Timeout, func() {
-		if c.over(l) || x.tx == nil || x.tx.State() != transaction.Proceeding {
-			return // over, or never sent, or with a timer of its own
+	var expired func()
+	expired = func() {
+		switch {
+		case c.over(l):
+			return
+		case x.tx == nil || x.tx.State() != transaction.Proceeding: // not sent yet, or with a timer of its own
+			limit = c.ua.after(transaction.Timeout, expired)
+			return
 		}
 		x.tx.Send(x.tx.Cancel(), func(*sip.Response, error) {}) // section 9.1: the INVITE's own answer counts
 		limit = c.ua.after(transaction.Timeout, func() {
 			x.tx.Drop()
 			c.offerRefused(l, ch, sdp, nil, &Error{Code: CodeTimeout, Reason: "the other side did not answer the re-INVITE", Err: transaction.ErrTimeout})
 		})
-	})
+	}
+	limit = c.ua.after(transaction.Timeout, expired)
 }
 
 // answerLate answers the offer in the 2xx to an INVITE without one, in the ACK (section
@@ -418,13 +429,13 @@ func (c *Call) offerRefused(l *leg, ch *change, sdp string, res *sip.Response, e
 	if err == nil {
 		err = rejected(res)
 	}
-	if !lost && !l.early() && gone(res, err) {
+	if !lost && l == c.leg && !l.early() && gone(res, err) {
 		c.finishGone(asError("call", CodeInternal, err))
 		return
 	}
 	wait, again := c.tryAgain(l, ch, res)
 	retry := func() {
-		if i := slices.Index(c.changes, ch); i >= 0 {
+		if slices.Contains(c.changes, ch) && ch.leg == l { // else another fork has it
 			ch.begun = false
 			c.nextChange()
 		}
@@ -449,13 +460,16 @@ func (c *Call) offerRefused(l *leg, ch *change, sdp string, res *sip.Response, e
 	// The offer is off the table; an offer of the other side may follow at once, and
 	// its answer follows the rollback in the media's queue.
 	_ = l.exchange.Do(offer.Withdraw)
-	c.media.rollback(func(rollback error) {
+	undo := ch.undo
+	if again || lost {
+		undo = nil
+	}
+	c.media.rollback(undo, func(rollback error) {
 		switch {
 		case c.over(l):
 		case rollback != nil:
 			c.handle(onMediaFailed, &callEvent{err: rollback})
 		case !again && !lost:
-			c.undo(ch)
 			c.changeEnded(ch, err)
 		default:
 			c.nextChange()

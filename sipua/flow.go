@@ -339,7 +339,7 @@ func (ua *UserAgent) NetworkChanged(n Network) {
 				l.flow.Online()
 			}
 		}
-		for _, c := range ua.calls {
+		for _, c := range slices.Clone(ua.calls) {
 			if n == NetworkOnline {
 				c.networkChanged()
 			}

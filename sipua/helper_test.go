@@ -150,6 +150,14 @@ func (w *world) promises() {
 		require.Equal(w, sipua.Ended, c.State())
 	}
 	require.Empty(w, w.ua.Calls())
+	over := map[*sipua.Call]bool{}
+	for _, e := range w.recorded() {
+		c := callOf(e)
+		require.False(w, c != nil && over[c], "%T after the end of the call", e)
+		if _, ended := e.(sipua.CallEnded); ended {
+			over[c] = true
+		}
+	}
 }
 
 // ends counts the ends of every call that an event has told of.

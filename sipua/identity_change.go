@@ -19,6 +19,11 @@ func (CallIdentityChanged) event() {}
 // learnCaller takes the identity that a response to our INVITE, or a re-INVITE or UPDATE,
 // asserts.
 func (c *Call) learnCaller(msg sip.Message) {
+	select {
+	case <-c.ended:
+		return // an answer that came late; CallEnded was the last event
+	default:
+	}
 	told := c.caller
 	told.Asserted, told.RemoteParty = nil, remotePartiesOf(msg)
 	told.assert(msg)

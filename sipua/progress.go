@@ -299,6 +299,8 @@ func (c *Call) receivePrack(l *leg, req *sip.Request, tx *transaction.Server) {
 		})
 	case problem != nil:
 		refuse(problem)
+	case sdp != "" && l.remote == "": // section 5: an offer only after a session has been agreed
+		refuse(&refusal{sip.StatusNotAcceptableHere, 399, "there is no session that an offer could change"})
 	case sdp != "":
 		c.answerOffer(l, sdp, func(answer string, err error) {
 			switch {
@@ -370,7 +372,7 @@ func (c *Call) prackUnwanted(res *sip.Response) {
 // answer when the response has brought an offer, or with an offer of ours that waits.
 func (c *Call) acknowledgeProgress(l *leg, res *sip.Response, sdp string) {
 	switch {
-	case sdp != "" && c.outgoing.offer == "" && l.remote == "" && offer.Valid(sdp) == nil:
+	case sdp != "" && c.outgoing.offer == "" && l.remote == "":
 		l.remote, l.answered = sdp, true
 		if c.voice != nil { // another fork has the media
 			c.prack(l, res, offer.Reject(sdp), nil)

@@ -130,6 +130,8 @@ func (c *Call) receiveUpdate(l *leg, req *sip.Request, tx *transaction.Server) {
 	case problem != nil:
 		c.ua.refuse(tx, problem)
 		return
+	case c.ua.crowded(tx):
+		return
 	case sdp != "" && c.busy(l, tx):
 		return
 	case sdp != "" && l.remote == "": // no session that it could change

@@ -40,6 +40,7 @@ func (c *Call) Replaces() *Call { return c.replaces }
 //	confirmed                                    that call
 //	early, the other side has called             481
 //	early, we have called                        that call
+//	being replaced already                       486
 //
 // Section 3 also asks for authorization. Who knows both tags is one of the two sides,
 // or has them from one.
@@ -54,7 +55,11 @@ func (ua *UserAgent) replacedBy(req *sip.Request, tx *transaction.Server) (c *Ca
 		return nil, true
 	}
 	id, c := ua.dialogMeant(r)
+	replacing := func(other *Call) bool { return other.replaces != nil && other.replaces == c }
 	switch {
+	case slices.ContainsFunc(ua.calls, replacing): // these calls do not count against Config.MaxCalls
+		ua.respond(tx, sip.StatusBusyHere, "Busy Here")
+		return nil, false
 	case c == nil && slices.ContainsFunc(ua.recentlyEnded, r.matches), c != nil && (c.state == Canceling || c.state == Ended):
 		ua.respond(tx, sip.StatusGlobalDecline, "Decline")
 		return nil, false

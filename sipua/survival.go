@@ -32,6 +32,7 @@ type survival struct {
 	pause    *timer  // before the connection is made again
 	change   *change // that makes it
 	tries    int
+	since    time.Time // all is well
 	media    ConnectionState
 }
 
@@ -89,7 +90,7 @@ func (c *Call) recovered(err error) {
 	if s.why == "" {
 		return
 	}
-	s.why, s.tries = "", 0
+	s.why, s.since = "", time.Now()
 	c.publish()
 	c.ua.emit(CallRecovered{Call: c, Err: err})
 }
@@ -267,6 +268,9 @@ func (c *Call) reconnectIn(d time.Duration) {
 	}
 	if c.direction == Incoming {
 		d += 2 * time.Second
+	}
+	if s.why == "" && time.Since(s.since) > time.Minute {
+		s.tries = 0 // else a connection that comes and goes would be made anew without a pause
 	}
 	if s.tries > 0 {
 		d += min(time.Second<<min(s.tries, 5), 30*time.Second)

@@ -98,12 +98,12 @@ func (ua *UserAgent) On(f func(Event)) (remove func()) {
 // gives events their order.
 //
 // A listener may keep the dispatcher waiting; what the network can produce without
-// end (traces, protocol errors and provisional responses) is then dropped, and how
+// end (traces, protocol errors, tones, provisional responses and who they are from) is then dropped, and how
 // much of it is told. Requests that would make events are refused: see crowded.
 func (ua *UserAgent) emit(e any) {
 	defer ua.observed(e) // what that leads to comes after e in the listeners' queue
 	switch e.(type) {
-	case TraceMessage, ProtocolError, CallRinging:
+	case TraceMessage, ProtocolError, CallRinging, CallIdentityChanged, CallTone:
 		if ua.events.len() >= maxWaiting {
 			ua.dropped++
 			return
@@ -111,7 +111,7 @@ func (ua *UserAgent) emit(e any) {
 	}
 	if n := ua.dropped; n > 0 && ua.events.len() < maxWaiting {
 		ua.dropped = 0
-		ua.emit(ProtocolError{Err: &Error{Op: "receive", Code: CodeProtocol, Reason: strconv.Itoa(n) + " traces, protocol errors and ringing events were dropped: a listener took too long"}})
+		ua.emit(ProtocolError{Err: &Error{Op: "receive", Code: CodeProtocol, Reason: strconv.Itoa(n) + " traces, protocol errors, tones, and events of ringing and identities were dropped: a listener took too long"}})
 	}
 	ua.events.post(func() { ua.listeners.call(e) })
 }

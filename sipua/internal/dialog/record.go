@@ -46,6 +46,9 @@ func Restore(r Record) (*Dialog, error) {
 	if strings.ContainsAny(r.ID.LocalTag+r.ID.RemoteTag, " \t;,\"<>") || strings.ContainsAny(r.ID.CallID, " \t") {
 		return nil, errors.New("the dialog has a Call-ID or tag that is none")
 	}
+	if r.LocalSeq >= 1<<31 { // RFC 3261 section 8.1.1.5
+		return nil, errors.New("the dialog has a sequence number that is none")
+	}
 	d := &Dialog{ID: r.ID, State: Confirmed, LocalName: r.LocalName, RemoteName: r.RemoteName,
 		caller: r.Caller, localSeq: r.LocalSeq, remoteSeq: r.RemoteSeq, hasRemote: r.RemoteSeq > 0}
 	for _, u := range []struct {

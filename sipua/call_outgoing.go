@@ -377,10 +377,13 @@ func (c *Call) outgoingAnswered(e *callEvent) {
 	}
 	if !l.answered {
 		// The answer in the 2xx counts, unless a reliable one came before (RFC 6337
-		// section 3.1.1).
-		l.remote = sdp
+		// section 3.1.1). A 2xx without one leaves the preview, which had to be the same
+		// (section 13.2.1).
+		if sdp != "" {
+			l.remote = sdp
+		}
 		if err == nil {
-			err = offer.Valid(sdp)
+			err = offer.Valid(l.remote)
 		}
 	}
 	if err != nil {

@@ -272,6 +272,22 @@ func TestLaterDescriptionsIgnored(t *testing.T) {
 
 // Section 3.1.1: a description in an unreliable response previews the answer, which the
 // 2xx gives.
+// Some servers answer once, in an unreliable 183, and leave the 200 empty. Section 13.2.1
+// has the first description stand for the answer.
+func TestAnswerInAnUnreliableResponseAlone(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.dial(sipua.CallOptions{})
+		sdp := k.answerTo(k.invite)
+		k.provides(183, sdp)
+		k.says(k.invite, 200, "OK", "")
+		w.ExpectRequest(w.T, "ACK")
+		require.NoError(w, k.call.Answered(w.Context()))
+		require.Equal(w, sdp, w.media.For(k.call).RemoteSDP())
+		require.Equal(w, sipuatest.Stable, w.media.For(k.call).State())
+		k.bye()
+	})
+}
+
 func TestUnreliableAnswerIsPreview(t *testing.T) {
 	play(t, func(w *world) {
 		k := w.dial(sipua.CallOptions{})

@@ -270,8 +270,6 @@ func TestLaterDescriptionsIgnored(t *testing.T) {
 	}
 }
 
-// Section 3.1.1: a description in an unreliable response previews the answer, which the
-// 2xx gives.
 // Some servers answer once, in an unreliable 183, and leave the 200 empty. Section 13.2.1
 // has the first description stand for the answer.
 func TestAnswerInAnUnreliableResponseAlone(t *testing.T) {
@@ -288,6 +286,8 @@ func TestAnswerInAnUnreliableResponseAlone(t *testing.T) {
 	})
 }
 
+// Section 3.1.1: a description in an unreliable response previews the answer, which the
+// 2xx gives.
 func TestUnreliableAnswerIsPreview(t *testing.T) {
 	play(t, func(w *world) {
 		k := w.dial(sipua.CallOptions{})

@@ -11,6 +11,7 @@ import (
 // reliable transports as well, since the ACK is end to end: after T1, then in
 // intervals that double up to T2, for 64·T1 (RFC 3261 section 13.3.1.4).
 type unacked struct {
+	tx       *transaction.Server
 	seq      uint32
 	local    string // the offer of ours that the 2xx carried, which the ACK answers
 	ours     bool   // it did
@@ -22,7 +23,7 @@ type unacked struct {
 // await sends the 2xx and keeps sending it.
 func (c *Call) await(tx *transaction.Server, res *sip.Response) {
 	c.unacked.stop()
-	u := &unacked{seq: tx.Request.CSeq().SeqNo, local: sdpOf(res)}
+	u := &unacked{tx: tx, seq: tx.Request.CSeq().SeqNo, local: sdpOf(res)}
 	u.ours = u.local != "" && c.leg.exchange.State() == offer.LocalOffer // else what is open is an UPDATE of ours
 	c.unacked = u
 	_ = tx.Respond(res) // a lost flow shows in the missing ACK

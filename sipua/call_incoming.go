@@ -33,7 +33,7 @@ type incoming struct {
 //	             accept     answer made      no PRACK     media failed     hang up            CANCEL       BYE          ACK             no ACK       failure
 //	ringing      answering  –                ended (504)  ended (488/480)  ended (603, …)     ended (487)  ended (487)  –               –            ended
 //	answering    –          accepted (200)   ended (504)  ended (488/480)  ended (603, …)     ended (487)  ended (487)  –               –            ended
-//	accepted     –          –                –            –                canceling          –            ended        established     ended (BYE)  –
+//	accepted     –          –                –            canceling        canceling          –            ended        established     ended (BYE)  –
 //	canceling    –          –                –            –                –                  –            ended        ended (BYE)     ended (BYE)  –
 //	established  –          –                –            ended (BYE)      ended (BYE)        –            ended        established     ended (BYE)  –
 //	ended        –          –                –            –                –                  –            –            –               –            –
@@ -61,6 +61,7 @@ var incomingTable = callTable{
 
 	{Accepted, onAck, Established, (*Call).acked},
 	{Accepted, onNoAck, Ended, (*Call).neverAcked},
+	{Accepted, onMediaFailed, Canceling, (*Call).acceptedMediaFailed},
 	{Accepted, onHangup, Canceling, (*Call).silence},
 	{Accepted, onBye, Ended, (*Call).remoteBye},
 
@@ -169,6 +170,12 @@ func (i *incoming) stop() {
 func (c *Call) silence(e *callEvent) {
 	c.outgoing.reason = e.reason
 	c.media.close()
+}
+
+// acceptedMediaFailed: what was agreed in a provisional response or UPDATE does not hold.
+func (c *Call) acceptedMediaFailed(e *callEvent) {
+	c.outgoing.gaveUp = asError("call", CodeMediaFailed, e.err)
+	c.silence(e)
 }
 
 // inviteResponse makes a response inside our dialog.

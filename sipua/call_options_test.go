@@ -340,3 +340,16 @@ func TestCancelWhilePRACKIsOut(t *testing.T) {
 		require.Equal(w, sipua.Ended, k.call.State())
 	})
 }
+
+// The ladder of a call that nobody answers in time: CANCEL, 487, and the end by us.
+func TestNoAnswerLadder(t *testing.T) {
+	play(t, func(w *world) {
+		w.connect()
+		k := w.dial(sipua.CallOptions{NoAnswerTimeout: 30 * time.Second})
+		w.Respond(k.invite, 180, "Ringing")
+		w.Respond(w.ExpectRequest(w.T, "CANCEL"), 200, "OK")
+		k.refused(487)
+		w.end(k.call)
+		w.golden("call-no-answer")
+	})
+}

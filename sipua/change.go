@@ -45,8 +45,9 @@ type change struct {
 // Hold asks the other side to stop sending and stops listening to it: re-INVITE
 // with sendonly, or inactive (RFC 3264 section 8.4). It returns when the other
 // side has agreed. A refusal (CodeRejected with the status) leaves the call as
-// it was. Holding a call that is on hold does nothing. Before the call is answered it
-// works when a session has been agreed reliably (RFC 3262, RFC 3311).
+// it was. Holding a call that is on hold does nothing. Before the answer a call of ours
+// is held as soon as a session has been agreed: with a reliable provisional response (RFC
+// 3262, RFC 3311), otherwise with the answer.
 func (c *Call) Hold(ctx context.Context) error {
 	return c.ua.do(ctx, "hold", func(done func(error)) { c.hold(true, done) })
 }
@@ -94,6 +95,7 @@ func (c *Call) wanted() OfferOptions { return OfferOptions{Hold: c.localHold, No
 func (c *Call) change(ch *change) {
 	switch {
 	case c.state == Established, c.state == Accepted, c.state == Resuming:
+	case c.direction == Outgoing && (c.state == Calling || c.state == Ringing): // it waits for a session
 	case c.state != Ended && c.agreedEarly() != nil:
 	default:
 		ch.end(c.stateError("the call is not answered"))
@@ -487,6 +489,11 @@ func (c *Call) tryAgain(l *leg, ch *change, res *sip.Response) (wait time.Durati
 	switch res.StatusCode {
 	case sip.StatusRequestPending:
 		wait, again = c.glareWait(), true
+	case sip.StatusTemporarilyUnavailable, sip.StatusServiceUnavailable, statusFlowFailed:
+		// Who has lost the server has lost it for the other side too, and that side may be
+		// back a little later.
+		again = ch == c.survival.change
+		wait = min(max(retryAfter(res), 500*time.Millisecond<<min(ch.tries, 4)), 8*time.Second)
 	case 422:
 		again = c.tooBrief(res)
 	case sip.StatusMethodNotAllowed, sip.StatusNotImplemented: // whatever its Allow has said before (section 21.4.6)
@@ -530,11 +537,14 @@ func (c *Call) finishGone(err *Error) {
 // prackWithOffer acknowledges a reliable answer; a change that waits goes with it as a
 // new offer (RFC 3262 section 5).
 func (c *Call) prackWithOffer(l *leg, res *sip.Response) {
-	if len(c.changes) == 0 || c.changes[0].begun || c.voice != l {
+	var ch *change
+	if len(c.changes) > 0 {
+		ch = c.changes[0]
+	}
+	if ch == nil || ch.begun || ch.ask != nil || ch.bare || ch.late || ch.needed != nil && !ch.needed() || c.voice != l {
 		c.prack(l, res, "", nil)
 		return
 	}
-	ch := c.changes[0]
 	ch.begun, ch.leg = true, l
 	sent := false
 	end := ch.end

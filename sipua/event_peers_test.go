@@ -311,6 +311,7 @@ func TestPresenceBetweenUserAgents(t *testing.T) {
 		a, b, s, n := begin(p)
 		defer a.Close()
 		require.NoError(t, b.Shutdown(t.Context()))
+		synctest.Wait()
 		require.Equal(t, sipua.SubscriptionTerminated, n.State())
 		require.Contains(t, []sipua.SubscriptionState{sipua.SubscriptionWaiting, sipua.SubscriptionTrying}, s.State())
 		c := p.join("1002", serve)

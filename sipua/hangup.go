@@ -90,7 +90,11 @@ func (c *Call) hangUpEstablished(e *callEvent) {
 	if e.reason != nil {
 		c.outgoing.reason = e.reason
 	}
-	c.finish(CallEnded{By: Local})
+	end := CallEnded{By: Local}
+	if err := c.outgoing.gaveUp; err != nil {
+		end = CallEnded{By: System, Err: err}
+	}
+	c.finish(end)
 	c.sendBye(c.leg.dialog, c.outgoing.reason, c.hungUp)
 }
 

@@ -2,6 +2,7 @@ package sipua_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -263,4 +264,36 @@ func TestEndTellsReasons(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The ladder of early media towards a caller, without PRACK.
+func TestProgressLadder(t *testing.T) {
+	play(t, func(w *world) {
+		w.connect()
+		k := w.ringManually()
+		require.NoError(w, k.call.Progress(w.Context(), sipua.ProgressOptions{}))
+		w.ExpectResponse(w.T, 180)
+		require.NoError(w, k.call.Progress(w.Context(), sipua.ProgressOptions{Media: true}))
+		w.ExpectResponse(w.T, 183)
+		k.ok = k.accept()
+		k.ack(k.invite, k.ok)
+		synctest.Wait()
+		k.bye()
+		w.golden("call-incoming-early-media")
+	}, manual)
+}
+
+// A caller who gives up while a reliable response waits for its PRACK.
+func TestCancelBeforePRACK(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.ring(farKnows, farTakes)
+		done := k.progress(sipua.ProgressOptions{Media: true})
+		w.ExpectResponse(w.T, 183)
+		require.NoError(w, done())
+		w.Send(w.NewInDialogRequest("CANCEL", k.invite, nil))
+		w.ExpectResponse(w.T, 200)
+		w.ExpectResponse(w.T, 487)
+		w.ExpectNothing(w.T, time.Minute) // the 183 is not sent again
+		require.Equal(w, sipua.Remote, w.end(k.call).By)
+	})
 }

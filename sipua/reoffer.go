@@ -24,6 +24,7 @@ func (c *Call) answerOffer(l *leg, sdp string, then func(answer string, err erro
 		then("", &Error{Code: CodeProtocol, Err: err})
 		return
 	}
+	anew := offer.Restarts(l.remote, sdp)
 	w := c.media
 	w.createAnswer(sdp, c.wanted(), func(answer string, err error) {
 		switch {
@@ -37,8 +38,11 @@ func (c *Call) answerOffer(l *leg, sdp string, then func(answer string, err erro
 			c.agreed(answer, sdp)
 		}
 		then(answer, err)
-		if err != nil {
+		switch {
+		case err != nil:
 			c.nextChange()
+		case anew:
+			c.connectedAnew()
 		}
 	})
 }

@@ -138,6 +138,45 @@ func TestPattern4(t *testing.T) {
 }
 
 // Pattern 5: the offer in a PRACK, the answer in its 2xx.
+func TestPattern5AsCaller(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.dial(sipua.CallOptions{})
+		hold := begin(func() error { return k.call.Hold(w.Context()) })
+		synctest.Wait()
+		res := k.provides(183, k.answerTo(k.invite), reliable(1)...)
+		prack := k.prackOf(res)
+		require.Contains(w, string(prack.Body()), "a=sendonly")
+		w.RespondSDP(prack, 200, "OK", k.answerTo(prack))
+		require.NoError(w, hold())
+		require.True(w, k.call.OnHold(sipua.Local))
+		k.ok = w.Respond(k.invite, 200, "OK")
+		require.Empty(w, w.ExpectRequest(w.T, "ACK").Body())
+		require.NoError(w, k.call.Answered(w.Context()))
+		require.Equal(w, []string{"audio sendonly"}, streams(k.call.Streams()))
+		w.golden("offer-5-caller")
+		k.bye()
+	})
+}
+
+// What cannot go with a PRACK does not hold it up, and a refusal leaves the session as it
+// was.
+func TestPattern5AsCallerRefused(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.dial(sipua.CallOptions{})
+		hold := begin(func() error { return k.call.Hold(w.Context()) })
+		synctest.Wait()
+		res := k.provides(183, k.answerTo(k.invite), reliable(1)...)
+		w.Respond(k.prackOf(res), 488, "Not Acceptable Here")
+		typed(w, hold(), sipua.CodeRejected, 488)
+		require.False(w, k.call.OnHold(sipua.Local))
+		k.ok = w.Respond(k.invite, 200, "OK")
+		w.ExpectRequest(w.T, "ACK")
+		require.NoError(w, k.call.Answered(w.Context()))
+		require.Equal(w, []string{"audio sendrecv"}, streams(k.call.Streams()))
+		k.bye()
+	})
+}
+
 func TestPattern5(t *testing.T) {
 	play(t, func(w *world) {
 		k := w.ring(farKnows, farTakes)
@@ -240,10 +279,13 @@ func TestUnreliableAnswerIsPreview(t *testing.T) {
 		k.provides(183, sdp)
 		synctest.Wait()
 		require.Equal(w, sipuatest.HaveRemotePranswer, w.media.For(k.call).State())
-		typed(w, k.call.Hold(w.Context()), sipua.CodeInvalidState, 0)
+		hold := begin(func() error { return k.call.Hold(w.Context()) })
+		w.ExpectNothing(w.T, time.Minute)
 		k.says(k.invite, 200, "OK", sdp)
 		w.ExpectRequest(w.T, "ACK")
 		require.NoError(w, k.call.Answered(w.Context()))
+		k.agree(w.ExpectRequest(w.T, "INVITE"))
+		require.NoError(w, hold())
 		require.Equal(w, sipuatest.Stable, w.media.For(k.call).State())
 		k.bye()
 	})

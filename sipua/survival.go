@@ -172,6 +172,9 @@ func (c *Call) flowBack() {
 	case c.state == Resuming:
 		c.nextChange()
 	default:
+		if c.unacked.waits() {
+			c.unacked.tx.Move(l.layer) // a 2xx to a re-INVITE, which is sent until its ACK comes
+		}
 		c.reconnect(TroubleFlow)
 	}
 }
@@ -219,6 +222,16 @@ func (c *Call) reconnect(why Trouble) {
 		},
 	}
 	c.queueFirst(s.change)
+}
+
+// connectedAnew: the other side has offered new ICE credentials, and has got ours with our
+// new Contact in return. Both sides have lost the server, say, and recover at the same
+// time: what we were going to offer, and had to put off for theirs (section 14.1), is
+// done with that.
+func (c *Call) connectedAnew() {
+	if ch := c.survival.change; ch != nil && c.state == Established && !c.survival.flowless {
+		c.changeEnded(ch, nil)
+	}
 }
 
 // connectionChanged: the connection to the other side tells how it fares.

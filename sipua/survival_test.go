@@ -41,6 +41,97 @@ func TestCallSurvivesTheLossOfItsFlow(t *testing.T) {
 	}
 }
 
+// The server was lost for both sides, and both recover when it is back: their offers cross
+// (RFC 3261 section 14.1), and the first that is taken serves both. Without new ICE
+// credentials in it, ours is made all the same.
+func TestRecoveryOfBothSidesAtOnce(t *testing.T) {
+	for _, restarts := range []bool{true, false} {
+		both(t, func(k *talk) {
+			k.register()
+			k.forget()
+			k.Drop(1006, "")
+			k.backWithRegistration()
+			ours := k.ExpectRequest(k.T, "INVITE")
+			k.Respond(ours, 491, "Request Pending")
+			k.ExpectRequest(k.T, "ACK")
+			if restarts {
+				require.NoError(k, k.far.RestartICE(k.Context()))
+			}
+			before, _ := k.media.For(k.call).ICE()
+			theirs := k.reinvite(k.farOffer(false))
+			ok := k.ExpectResponse(k.T, 200)
+			require.NoError(k, k.far.ApplyAnswer(k.Context(), string(ok.Body()), false))
+			k.ack(theirs, ok)
+			if restarts {
+				synctest.Wait()
+				require.False(k, k.call.Recovering())
+				k.ExpectNothing(k.T, 5*time.Second)
+			} else {
+				require.True(k, k.call.Recovering())
+				k.agree(k.ExpectRequest(k.T, "INVITE"))
+				synctest.Wait()
+			}
+			after, _ := k.media.For(k.call).ICE()
+			require.NotEqual(k, before, after)
+			require.Equal(k, 1, count[sipua.CallRecovered](k.world))
+			k.bye()
+		})
+	}
+}
+
+// The server was lost for both sides, and the other one is not back yet: it is tried
+// again until it is, but not for ever. What the application wants is not tried again.
+func TestRecoveryBeforeTheOtherSideIsBack(t *testing.T) {
+	for _, status := range []int{480, 503, 430} {
+		play(t, func(w *world) {
+			w.register()
+			k := w.outgoing()
+			refuse := func() {
+				w.Helper()
+				w.Respond(w.ExpectRequest(w.T, "INVITE"), status, "Not There")
+				w.ExpectRequest(w.T, "ACK")
+			}
+			w.Drop(1006, "")
+			w.backWithRegistration()
+			lost := time.Now()
+			for range 4 {
+				refuse()
+			}
+			require.True(w, k.call.Recovering())
+			k.agree(w.ExpectRequest(w.T, "INVITE"))
+			synctest.Wait()
+			require.Equal(w, 7500*time.Millisecond, time.Since(lost))
+			require.False(w, k.call.Recovering())
+
+			w.Drop(1006, "")
+			w.backWithRegistration()
+			for range 9 {
+				refuse()
+			}
+			synctest.Wait()
+			require.False(w, k.call.Recovering())
+			require.Equal(w, sipua.Established, k.call.State())
+			typed(w, w.recovery().Err, sipua.CodeRejected, status)
+
+			hold, done := k.hold()
+			w.Respond(hold, status, "Not There")
+			w.ExpectRequest(w.T, "ACK")
+			typed(w, done(), sipua.CodeRejected, status)
+			k.bye()
+		})
+	}
+}
+
+// recovery is the last one that has ended.
+func (w *world) recovery() (last sipua.CallRecovered) {
+	for _, e := range w.recorded() {
+		if r, ok := e.(sipua.CallRecovered); ok {
+			last = r
+		}
+	}
+	return last
+}
+
 // talkOf plays a call of either direction.
 func (w *world) talkOf(direction string) *talk {
 	if direction == "incoming" {
@@ -63,12 +154,15 @@ func TestOutgoingCallSurvivesTheLossOfItsFlow(t *testing.T) {
 			w.forget()
 			w.Drop(1006, "")
 			w.Respond(w.ExpectRequest(w.T, "REGISTER"), 200, "OK", h("Contact", "<sip:x@x.invalid>;expires=600"))
+			var cancel *sip.Request
 			if rang {
-				cancel := w.ExpectRequest(w.T, "CANCEL")
+				cancel = w.ExpectRequest(w.T, "CANCEL")
 				require.Equal(w, invite.Via().Value(), cancel.Via().Value(), "section 9.1: the server knows the INVITE by its branch")
+			}
+			again := w.ExpectRequest(w.T, "INVITE") // without waiting for its answer
+			if rang {
 				w.Respond(cancel, 200, "OK")
 			}
-			again := w.ExpectRequest(w.T, "INVITE")
 			require.Equal(w, value(invite, "Call-ID"), value(again, "Call-ID"))
 			require.Equal(w, uint32(2), again.CSeq().SeqNo)
 			require.NotEqual(w, invite.Via().Value(), again.Via().Value())

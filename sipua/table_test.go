@@ -31,7 +31,7 @@ var incomingDrawing = drawing{
 	states: map[CallState][]string{
 		Ringing:     {"answering makeAnswer", "–", "ended neverPracked", "ended answerFailed", "ended reject", "ended callerCanceled", "ended callerCanceled", "–", "–", "ended incomingFailed"},
 		Answering:   {"–", "accepted sendAnswer", "ended neverPracked", "ended answerFailed", "ended reject", "ended callerCanceled", "ended callerCanceled", "–", "–", "ended incomingFailed"},
-		Accepted:    {"–", "–", "–", "–", "canceling silence", "–", "ended remoteBye", "established acked", "ended neverAcked", "–"},
+		Accepted:    {"–", "–", "–", "canceling acceptedMediaFailed", "canceling silence", "–", "ended remoteBye", "established acked", "ended neverAcked", "–"},
 		Canceling:   {"–", "–", "–", "–", "–", "–", "ended remoteBye", "ended hangUpEstablished", "ended hangUpEstablished", "–"},
 		Established: {"–", "–", "–", "ended establishedMediaFailed", "ended hangUpEstablished", "–", "ended remoteBye", "established acked", "ended neverAcked", "–"},
 		Ended:       {"–", "–", "–", "–", "–", "–", "–", "–", "–", "–"},

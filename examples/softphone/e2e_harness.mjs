@@ -163,6 +163,37 @@ class Tab {
     assert.deepEqual(report, { over: Math.min(report.over, 0), nameless: [], ids: [] }, where);
   }
 
+  /** A picture of the page in the directory SHOTS, for people to look at. */
+  async shot(name) {
+    if (process.env.SHOTS) await this.page.screenshot({ path: join(process.env.SHOTS, `${name}.png`), fullPage: true });
+  }
+
+  /** The list of the calls: "Grace, In call", each without its time; the one that is shown has a star. */
+  async calls() {
+    return this.page.$$eval("#calls:not([hidden]) .pick", (rows) => rows.map((row) => {
+      const state = row.querySelector("i").textContent.replace(/ [\d:]+$/, "");
+      return `${row.ariaCurrent === "true" ? "*" : ""}${row.querySelector("b").textContent}, ${state}`;
+    }));
+  }
+
+  /** Waits until the list of the calls reads so. */
+  async lists(wanted) {
+    const deadline = Date.now() + patience;
+    let now;
+    do {
+      now = await this.calls();
+      if (JSON.stringify(now) === JSON.stringify(wanted)) return;
+      await setTimeout(50);
+    } while (Date.now() < deadline);
+    assert.deepEqual(now, wanted, `the page complains: ${this.complaints.join("; ")}`);
+  }
+
+  /** Clicks the call of this name in the list. */
+  async pick(name) {
+    await this.page.bringToFront();
+    await this.page.locator("#calls-list .pick", { hasText: name }).click();
+  }
+
   /** What the ladder can be narrowed to. */
   filters() {
     return this.$("trace-filter").evaluate((e) => [...e.options].map(({ text }) => text));

@@ -56,7 +56,7 @@ func newHandler(files map[string][]byte, sip http.Handler) (http.Handler, error)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
-		h.Set("Permissions-Policy", "microphone=(self)")
+		h.Set("Permissions-Policy", "microphone=(self), camera=(self), display-capture=(self), fullscreen=(self)")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Content-Type-Options", "nosniff")
 		mux.ServeHTTP(w, r)

@@ -71,6 +71,9 @@ func TestFiles(t *testing.T) {
 		require.Contains(t, policy, "default-src 'self'; script-src 'self' 'wasm-unsafe-eval';", name)
 		require.NotContains(t, policy, "unsafe-inline", name)
 		require.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"), name)
+		for _, feature := range []string{"microphone", "camera", "display-capture", "fullscreen"} {
+			require.Contains(t, resp.Header.Get("Permissions-Policy"), feature+"=(self)", name)
+		}
 
 		again, _ := get(t, page.URL+name, "If-None-Match", resp.Header.Get("ETag"))
 		require.Equal(t, http.StatusNotModified, again.StatusCode, "%s: a reload costs nothing", name)

@@ -11,7 +11,7 @@ import { startDemo, tabsOf } from "./e2e_harness.mjs";
 const expected = /WebSocket connection to .* failed|WebSocket is closed before|net::ERR_/;
 const counting = /^Reconnecting in \d+ s…$/;
 const broke = "The connection to the server broke. It is being made again.";
-const note = "The call goes on: its sound does not need the server. Hold does.";
+const note = "Connection lost. Your call goes on, and its sound does not need the server.";
 
 /** Takes connections where the demo was, and says nothing. `came` is the time of each. */
 async function silence(t, demo) {
@@ -141,11 +141,18 @@ describe("the softphone without its server", () => {
     await bob.level("meter-remote", { below: 25 });
     await alice.click("mute");
 
+    const said = (tab) => tab.page.evaluate(() => {
+      window.notes = [];
+      const element = document.getElementById("call-note");
+      new MutationObserver(() => window.notes.push(element.textContent)).observe(element, { childList: true });
+    });
+    await Promise.all([said(alice), said(bob)]);
     await start(t, new URL(demo.url).host);
     await alice.shows("status", "Registered");
     await bob.shows("status", "Registered");
     await alice.shows("call-state", "In call");
     await alice.until(() => document.querySelector("#call-note").textContent === "");
+    await alice.until(() => window.notes.includes("Connecting the sound again…"));
     await Promise.all([alice.audioFlows(), bob.audioFlows()]);
     await alice.click("hold");
     await bob.shows("call-state", "Held by the other side");

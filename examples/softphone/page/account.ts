@@ -70,18 +70,30 @@ export class AccountForm {
     hint.hidden = false;
   }
 
+  /** What the form holds, when it is the account that this tab used before it was loaded again. A copy of the tab has the same memory,
+   *  and not the account. */
+  async stored(): Promise<Account | null> {
+    const now = this.#read();
+    if (store.get<Partial<Account>>("sessionStorage", "account")?.user !== now.user) return null;
+    return !navigator.locks || (await claim([now.user], 2000)) ? now : null; // the page before may not be gone yet
+  }
+
   value(): Account {
-    const account = {
+    const account = this.#read();
+    const { password: _, ...rest } = account; // a password is not written to disk
+    store.set("sessionStorage", "account", rest);
+    void claim([account.user]);
+    return account;
+  }
+
+  #read(): Account {
+    return {
       user: field("user").value.trim(),
       password: field("password").value,
       displayName: field("display-name").value.trim(),
       server: field("server").value.trim(),
       domain: field("domain").value.trim(),
     };
-    const { password: _, ...rest } = account; // a password is not written to disk
-    store.set("sessionStorage", "account", rest);
-    void claim([account.user]);
-    return account;
   }
 
   /** Lets another tab have the account. */
@@ -111,9 +123,9 @@ let held: { user: string; release: () => void } | null = null;
 /**
  * Takes the first of these accounts that no other tab uses, in exchange for the one taken before, until it is released
  * or this tab closes. A Web Lock is just that: the browser itself gives it back, however the tab goes. Resolves with
- * undefined when all are taken, or where there are no locks.
+ * undefined when all are taken, or where there are no locks. `patience`: how long to wait for each, in milliseconds.
  */
-function claim(users: string[]): Promise<string | undefined> {
+function claim(users: string[], patience = 0): Promise<string | undefined> {
   if (held && held.user === users[0]) return Promise.resolve(held.user);
   held?.release();
   held = null;
@@ -121,11 +133,12 @@ function claim(users: string[]): Promise<string | undefined> {
     const next = (index: number) => {
       const user = users[index];
       if (user === undefined || !navigator.locks) return resolve(undefined);
-      void navigator.locks.request(`softphone account ${user}`, { ifAvailable: true }, (lock) => {
+      const options = patience ? { signal: AbortSignal.timeout(patience) } : { ifAvailable: true };
+      navigator.locks.request(`softphone account ${user}`, options, (lock) => {
         if (!lock) return next(index + 1);
         resolve(user);
         return new Promise<void>((release) => (held = { user, release }));
-      });
+      }).catch(() => next(index + 1)); // the time is up
     };
     next(0);
   });

@@ -5,6 +5,7 @@ import { load } from "sipwasm";
 import { AccountForm, loadDemo } from "./account.js";
 import { byId } from "./dom.js";
 import { History } from "./history.js";
+import { keptCalls } from "./kept.js";
 import { Ladder } from "./ladder.js";
 import { Meter } from "./meter.js";
 import { Phone } from "./phone.js";
@@ -66,22 +67,36 @@ function changed(): void {
   }
   view.render();
 
-  const { call } = phone;
-  const ringing = call?.state === "ringing";
-  if (call?.direction === "incoming" && ringing) {
-    ringer.play(sound(), "ring");
-    ringer.announce(`Incoming: ${phone.who}`);
+  const { all, current } = phone.lines;
+  const caller = all.find(({ rings }) => rings);
+  const talking = all.some(({ talks }) => talks);
+  if (caller) {
+    ringer.play(sound(), talking ? "waiting" : "ring");
+    ringer.announce(`Incoming: ${caller.who}`);
   } else {
-    if (context) ringer.play(context, ringing && !phone.earlyMedia ? "ringback" : null);
+    const rings = current?.call.direction === "outgoing" && current.call.state === "ringing" && !current.earlyMedia;
+    if (context) ringer.play(context, rings ? "ringback" : null);
     ringer.announce(null);
   }
 
-  if (call?.localStream) meters.local.attach(sound(), call.localStream);
-  if (call?.remoteStream) meters.remote.attach(sound(), call.remoteStream);
-  if (!call) for (const meter of Object.values(meters)) meter.detach();
+  // Each call has streams of its own.
+  const streams = { local: current?.call.localStream, remote: current?.call.remoteStream };
+  for (const side of ["local", "remote"] as const) {
+    const stream = streams[side];
+    if (stream && !current?.over) meters[side].attach(sound(), stream);
+    else meters[side].detach();
+  }
 }
 
-setInterval(() => (phone.call || phone.connection === "waiting") && view.render(), 500); // the timer of the call, the countdown
-addEventListener("pagehide", () => void phone.disconnect()); // a reload says good-bye to the server, as far as it gets
+setInterval(() => (phone.lines.all.length > 0 || phone.connection === "waiting") && view.render(), 500); // the timers, the countdown
+addEventListener("pagehide", () => phone.leave());
+addEventListener("pointerdown", () => void context?.resume()); // after a reload there are calls before the first click
 await form.fill();
 changed();
+const last = await form.stored();
+const waiting = last ? keptCalls(`${last.user}@${last.domain}`) : [];
+if (last && waiting.length > 0 && phone.connection === "offline") {
+  // Somebody waits. A password is not stored, but that of the demo is known.
+  if (last.password) void phone.connect(last);
+  else byId("account-lead").textContent = `Connect again to go on with your call with ${waiting[0]!.name}.`;
+}

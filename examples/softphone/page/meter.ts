@@ -11,6 +11,7 @@ export class Meter {
   readonly #samples = new Float32Array(1024);
   readonly #levels: number[] = new Array<number>(bars).fill(0);
   #source: MediaStreamAudioSourceNode | null = null;
+  #track: MediaStreamTrack | undefined;
   #analyser: AnalyserNode | null = null;
   #timer = 0;
 
@@ -21,12 +22,14 @@ export class Meter {
 
   /** Shows a stream, instead of the one before. */
   attach(context: AudioContext, stream: MediaStream): void {
-    if (this.#source?.mediaStream === stream) return;
+    const track = stream.getAudioTracks()[0];
+    if (this.#source && track === this.#track) return;
     this.detach();
-    if (stream.getAudioTracks().length === 0) return;
+    if (!track) return;
+    this.#track = track; // of a call that is made anew it is another one
     this.#analyser = context.createAnalyser();
     this.#analyser.fftSize = this.#samples.length;
-    this.#source = context.createMediaStreamSource(stream);
+    this.#source = context.createMediaStreamSource(new MediaStream([track]));
     this.#source.connect(this.#analyser); // and not to the speakers: the page plays the sound elsewhere
     this.#timer = window.setInterval(() => this.#step(), every);
   }
@@ -36,6 +39,7 @@ export class Meter {
     this.#source?.disconnect();
     this.#source = this.#analyser = null;
     this.#levels.fill(0);
+    this.#root.setAttribute("aria-valuenow", "0");
     this.#draw();
   }
 

@@ -1,12 +1,14 @@
-// The telephone itself: one account, one call at a time. It holds what is true and tells `changed` when that changes;
-// it knows nothing of the page.
+// The telephone itself: one account and its calls. It holds what is true and tells `changed` when that changes; it knows
+// nothing of the page.
 
-import { UserAgent, type Binding, type Call, type EndedEvent, type TraceMessage, type UserAgentEvents } from "sipwasm";
+import { UserAgent, type Binding, type TraceMessage, type UserAgentEvents } from "sipwasm";
 
 import type { Account } from "./account.js";
-import { duration, store } from "./dom.js";
+import { store } from "./dom.js";
 import type { Entry } from "./history.js";
-import { outcome, trouble, type Trouble } from "./words.js";
+import { Lines } from "./lines.js";
+import { bare, type Names } from "./who.js";
+import { trouble, type Trouble } from "./words.js";
 
 export interface PhoneListener {
   changed(): void;
@@ -17,6 +19,9 @@ export interface PhoneListener {
 
 /** How long a remark stays, in milliseconds. */
 const noticeTime = 6000;
+
+/** More calls than a person can have in mind; a further caller hears busy. */
+const maxCalls = 6;
 
 export class Phone {
   /**
@@ -39,49 +44,34 @@ export class Phone {
   devices: string[] = [];
   /** What went wrong in the last act. */
   trouble: Trouble | null = null;
-  call: Call | null = null;
-  /** What is being done with the call right now; its buttons wait. */
-  doing: "accept" | "hold" | "mute" | "hangup" | null = null;
-  /** The tones sent in this call. */
-  tones = "";
-  /** The other side sends its own ringing, so ours keeps still. */
-  earlyMedia = false;
-  /** Set while the browser refuses to play the other side without a click. */
-  playSound: (() => Promise<void>) | null = null;
-  outcome: { text: string; bad: boolean } | null = null;
+  /** The calls. */
+  readonly lines: Lines;
   /** A remark that needs no answer. It goes away by itself. */
   notice = "";
 
   readonly #tell: PhoneListener;
-  /** Names for numbers that bring none along. */
-  readonly #names: Map<string, string>;
   #ua: UserAgent | null = null;
   #attempt: AbortController | null = null;
   /** There is a connection, though perhaps no registration. */
   #up = false;
-  #began = 0;
   #noticeTimer = 0;
   #retryTimer = 0;
 
-  constructor(tell: PhoneListener, names: Map<string, string>) {
+  constructor(tell: PhoneListener, names: Names) {
     this.#tell = tell;
-    this.#names = names;
-  }
-
-  /** What to call the other side: text from the network, whatever it looks like. */
-  get who(): string {
-    const remote = this.call?.remote;
-    if (!remote) return "";
-    return remote.displayName || this.#names.get(remote.user || remote.uri) || remote.user || bare(remote.uri);
-  }
-
-  get address(): string {
-    return this.call ? bare(this.call.remote.uri) : "";
+    this.lines = new Lines({
+      changed: () => tell.changed(),
+      troubled: (trouble) => this.#set({ trouble }),
+      say: (text) => this.say(text),
+      finished: (entry, failed) => tell.finished(entry, failed),
+      idle: () => this.#idle(),
+    }, names);
   }
 
   async connect(account: Account): Promise<void> {
     const attempt = (this.#attempt = new AbortController());
-    this.#set({ connection: "connecting", broken: null, trouble: null, notice: "", outcome: null });
+    this.#set({ connection: "connecting", broken: null, trouble: null, notice: "" });
+    this.lines.outcome = null;
     let ua: UserAgent | null = null;
     try {
       // The same device keeps its name over a reload, so that the registrar replaces the old binding (RFC 5626
@@ -94,13 +84,19 @@ export class Phone {
         credentials: { password: account.password },
         ...(account.displayName && { displayName: account.displayName }),
         ...(instanceId && { instanceId }),
+        // One person talks in one call; the others wait.
+        holdOthers: true,
+        maxCalls,
+        followRedirects: 5,
         wasm: "/sipwasm.wasm",
         signal: attempt.signal,
       });
       store.set("sessionStorage", key, ua.instanceId);
       this.#ua = ua;
       this.#listen(ua, account);
+      this.lines.open(ua, `${account.user}@${account.domain}`);
       await ua.register({ signal: attempt.signal }); // the event says what came of it
+      void this.lines.restore();
     } catch (error) {
       // It would go on trying. A person who has mistyped the address does not want that.
       void ua?.close().catch(() => {}); // there is nothing left that closing could tell
@@ -129,7 +125,7 @@ export class Phone {
 
   async disconnect(): Promise<void> {
     this.#attempt?.abort();
-    await this.#leave({ connection: "offline", broken: null, trouble: null, outcome: null, notice: "" });
+    await this.#leave({ connection: "offline", broken: null, trouble: null, notice: "" });
   }
 
   /** Ends the user agent, and with it the call, and goes back to the form. */
@@ -138,39 +134,23 @@ export class Phone {
     this.#ua = null;
     this.#up = false;
     window.clearTimeout(this.#retryTimer);
+    this.lines.close();
     this.#set({ account: null, devices: [], ...change });
     await ua?.close().catch(() => {}); // the server will find out by itself; here it is over
   }
 
   dial(target: string): void {
-    if (!this.#ua || this.connection !== "registered" || this.call || !target.trim()) return;
-    this.#set({ trouble: null });
-    this.#take(this.#ua.call(target.trim()));
+    if (this.connection === "registered") this.lines.dial(target);
   }
 
-  answer(): Promise<void> {
-    return this.#do("accept", (call) => call.accept());
-  }
-
-  /** Hangs up, gives up or declines: whatever ends the call as it stands. */
-  hangup(): Promise<void> {
-    return this.#do("hangup", (call) => (call.state === "ringing" && call.direction === "incoming" ? call.reject() : call.hangup()));
-  }
-
-  toggleHold(): Promise<void> {
-    return this.#do("hold", (call) => (call.onHold.local ? call.resume() : call.hold()));
-  }
-
-  toggleMute(): Promise<void> {
-    return this.#do("mute", (call) => call.mute(!call.muted));
-  }
-
-  async tone(digit: string): Promise<void> {
-    const call = this.call;
-    if (!call) return;
-    this.#set({ tones: this.tones + digit });
-    // A tone that the end of the call cut off is no trouble.
-    await call.sendDTMF(digit).catch((error: unknown) => this.call === call && this.#set({ trouble: trouble(error) }));
+  /**
+   * The page goes away, to be loaded again perhaps. Calls that stand go on at the other side, and the next page takes
+   * them back; where none comes, the session timer of the other side ends them (RFC 4028).
+   */
+  leave(): void {
+    if (!this.lines.all.some(({ call }) => call.snapshot)) return void this.disconnect(); // as far as it gets
+    this.lines.keep();
+    for (const { call } of this.lines.all) if (!call.snapshot) void call.hangup().catch(() => {}); // nobody is left whom it could trouble
   }
 
   /** Shows a remark for a while. */
@@ -180,28 +160,12 @@ export class Phone {
     this.#set({ notice });
   }
 
-  async #do(doing: NonNullable<Phone["doing"]>, act: (call: Call) => Promise<void>): Promise<void> {
-    const call = this.call;
-    // Hanging up must work while something else hangs.
-    if (!call || (this.doing && doing !== "hangup")) return;
-    this.#set({ doing, trouble: null });
-    try {
-      await act(call);
-    } catch (error) {
-      // When the call has ended meanwhile, its outcome says so already.
-      if (this.call === call) this.#set({ trouble: trouble(error) });
-    } finally {
-      if (this.call === call && this.doing === doing) this.#set({ doing: null });
-    }
-  }
-
   #listen(ua: UserAgent, account: Account): void {
     // What becomes of the first attempt is told by `connect`; what comes of a user agent left behind or given up, by nobody.
     const on = <K extends keyof UserAgentEvents>(type: K, listener: (event: UserAgentEvents[K]) => void) =>
       ua.on(type, (event) => ua === this.#ua && this.account && this.connection !== "error" && listener(event));
 
     ua.on("trace", (message) => this.#tell.traced(message));
-    ua.on("incoming", (call) => this.#incoming(call));
     ua.on("exit", ({ error }) => this.#exited(ua, error));
     ua.on("protocolError", ({ error }) => this.say(`${trouble(error).text} It was refused, and nothing else is affected.`));
     ua.on("registered", ({ bindings }) => {
@@ -254,47 +218,19 @@ export class Phone {
 
   /** The server does not want this account any more. A call goes on; the form comes after it. */
   #refused(broken: Trouble): void {
-    if (!this.call) return void this.#leave({ connection: "error", broken, outcome: null });
+    if (this.lines.all.length === 0) return void this.#leave({ connection: "error", broken });
     window.clearTimeout(this.#retryTimer);
     this.#set({ connection: "error", broken, devices: [] });
   }
 
   /** The program is gone and its user agent with it: back to the form, whose Connect loads another one. */
   #exited(ua: UserAgent, error: unknown): void {
-    if (ua === this.#ua) void this.#leave({ connection: "error", broken: trouble(error), outcome: null });
+    if (ua === this.#ua) void this.#leave({ connection: "error", broken: trouble(error) });
   }
 
-  #incoming(call: Call): void {
-    if (!this.call) return this.#take(call);
-    // One call at a time: the second caller hears the busy tone.
-    const who = call.remote.displayName || call.remote.user || bare(call.remote.uri);
-    call.reject(486).catch(() => {}); // it gave up first
-    this.say(`${who} called and heard that you are busy.`);
-    this.#tell.finished({ who, target: call.remote.uri, direction: "incoming", time: Date.now(), talked: null }, false);
-  }
-
-  #take(call: Call): void {
-    this.#began = Date.now();
-    this.#set({ call, tones: "", doing: null, earlyMedia: false, playSound: null, outcome: null, notice: "" });
-    const changed = () => this.#tell.changed();
-    for (const type of ["state", "answered", "held", "resumed", "localstream", "remotestream"] as const) call.on(type, changed);
-    call.on("ringing", ({ earlyMedia }) => this.#set({ earlyMedia: this.earlyMedia || earlyMedia }));
-    call.on("autoplayBlocked", ({ resume }) => this.#set({
-      playSound: () => resume().then(
-        () => this.call === call && this.#set({ playSound: null }),
-        (error: unknown) => this.call === call && this.#set({ trouble: trouble(error) }),
-      ).then(() => {}),
-    }));
-    call.on("ended", (event) => this.#ended(call, event));
-  }
-
-  #ended(call: Call, event: EndedEvent): void {
-    const who = this.who;
-    const talked = call.startTime === undefined ? null : duration(call.duration);
-    const said = outcome(event, { who, direction: call.direction, talked });
-    // What went wrong in the call went with it.
-    this.#set({ call: null, doing: null, playSound: null, trouble: null, outcome: said });
-    this.#tell.finished({ who, target: call.remote.uri, direction: call.direction, time: this.#began, talked }, said.bad);
+  /** The last call is over, and what went wrong in it went with it. */
+  #idle(): void {
+    this.#set({ trouble: null });
     if (this.connection === "error" && this.account) void this.#leave();
   }
 
@@ -305,7 +241,7 @@ export class Phone {
 }
 
 type Change = Partial<Pick<Phone,
-  "connection" | "account" | "devices" | "broken" | "trouble" | "call" | "doing" | "tones" | "earlyMedia" | "playSound" | "outcome" | "notice">>;
+  "connection" | "account" | "devices" | "broken" | "trouble" | "notice">>;
 
 /** The bindings that lead elsewhere, a line for each device; one device may have several flows (RFC 5626 section 4.2). */
 function others(bindings: readonly Binding[]): string[] {
@@ -314,9 +250,4 @@ function others(bindings: readonly Binding[]): string[] {
     if (!own) byDevice.set(instance ?? uri, displayName ? `${displayName}, ${bare(uri)}` : bare(uri));
   }
   return [...byDevice.values()];
-}
-
-/** A URI as people write it: without the scheme and the parameters. */
-function bare(uri: string): string {
-  return uri.replace(/^sips?:/i, "").split(";")[0] ?? uri;
 }

@@ -1,11 +1,12 @@
 // The sounds of a telephone, computed: no file is loaded.
 
-export type Tone = "ring" | "ringback" | "busy";
+export type Tone = "ring" | "ringback" | "busy" | "waiting";
 
 /** Seconds of a cadence, its parts that sound, and the frequencies (Hz) that sound together. */
 const cadences: Record<Tone, { length: number; on: [number, number][]; hz: number[]; gain: number; warble?: number }> = {
   ring: { length: 3, on: [[0, 0.45], [0.65, 1.1]], hz: [650, 850], gain: 0.16, warble: 18 },
   ringback: { length: 5, on: [[0, 1]], hz: [425], gain: 0.06 }, // ITU-T E.180: one tone between 400 and 450 Hz
+  waiting: { length: 4, on: [[0, 0.2]], hz: [425], gain: 0.05 }, // somebody else calls; softly, beside the talk
   busy: { length: 2.5, on: [[0, 0.5], [1, 1.5], [2, 2.5]], hz: [425], gain: 0.06 },
 };
 

@@ -1,14 +1,12 @@
 // Shows the phone: every change goes through render, which sets the whole page from what is true now.
 
 import type { Demo } from "./account.js";
-import { byId, duration, el, icon, setIcon, setText } from "./dom.js";
+import { CallView } from "./call_view.js";
+import { CallsView } from "./calls_view.js";
+import { byId, el, icon, setText } from "./dom.js";
+import type { Line } from "./line.js";
+import { fillPad, plusKey } from "./pad.js";
 import type { Phone } from "./phone.js";
-
-const keys: [string, string][] = [
-  ["1", ""], ["2", "ABC"], ["3", "DEF"], ["4", "GHI"], ["5", "JKL"], ["6", "MNO"],
-  ["7", "PQRS"], ["8", "TUV"], ["9", "WXYZ"], ["*", ""], ["0", ""], ["#", ""],
-];
-const spoken: Record<string, string> = { "*": "star", "#": "hash" };
 
 const statuses = { offline: "Offline", connecting: "Connecting…", waiting: "Reconnecting…", registered: "Registered", error: "Not connected" };
 
@@ -17,13 +15,16 @@ type ViewName = "account" | "dial" | "incoming" | "call";
 export class View {
   readonly #phone: Phone;
   readonly #number = byId<HTMLInputElement>("number");
+  readonly #call: CallView;
+  readonly #calls: CallsView;
   #shown: ViewName = "account";
 
   constructor(phone: Phone, dial: (target: string) => void) {
     this.#phone = phone;
-    this.#pad("dial-pad", "key", (digit) => this.#type(digit));
-    this.#plus(byId("dial-pad").querySelector<HTMLButtonElement>("[data-testid=key-0]")!);
-    this.#pad("tone-pad", "tone", (digit) => void phone.tone(digit));
+    this.#call = new CallView(phone);
+    this.#calls = new CallsView(phone);
+    fillPad("dial-pad", "key", (digit) => this.#type(digit));
+    plusKey("dial-pad", (digit) => this.#type(digit));
     byId("dial-pad").addEventListener("keydown", ({ key, ctrlKey, metaKey, altKey }) => {
       if (/^[0-9*#+]$/.test(key) && !ctrlKey && !metaKey && !altKey) this.#type(key);
     });
@@ -37,19 +38,11 @@ export class View {
       event.preventDefault();
       dial(this.#number.value);
     });
-    byId("answer").addEventListener("click", () => void phone.answer());
-    byId("decline").addEventListener("click", () => void phone.hangup());
-    byId("hangup").addEventListener("click", () => void phone.hangup());
-    byId("mute").addEventListener("click", () => void phone.toggleMute());
-    byId("hold").addEventListener("click", () => void phone.toggleHold());
-    byId("sound").addEventListener("click", () => void phone.playSound?.());
+    byId("dial-back").addEventListener("click", () => phone.lines.dialAnother(false));
+    byId("question-yes").addEventListener("click", () => void phone.lines.accept());
+    byId("question-no").addEventListener("click", () => phone.lines.decline());
     byId("disconnect").addEventListener("click", () => void phone.disconnect());
     byId("try-now").addEventListener("click", () => phone.tryNow());
-    byId("keypad").addEventListener("click", () => this.#keypad(byId("tones").hidden === true));
-    // Keys of the keyboard send tones while the keypad is open.
-    byId("view-call").addEventListener("keydown", ({ key, repeat, ctrlKey, metaKey, altKey }) => {
-      if (!byId("tones").hidden && /^[0-9*#]$/.test(key) && !repeat && !ctrlKey && !metaKey && !altKey) void phone.tone(key);
-    });
     for (const list of ["contacts", "history"]) byId(`tab-${list}`).addEventListener("click", () => this.list(list));
     for (const pane of ["phone", "trace"]) byId(`pane-${pane}`).addEventListener("click", () => this.pane(pane));
   }
@@ -74,6 +67,7 @@ export class View {
     const all = [...(demo?.services ?? []), ...people];
     byId("tab-contacts").hidden = all.length === 0;
     this.list(all.length ? "contacts" : "history");
+    byId("people").replaceChildren(...all.map(({ user, name }) => el("option", { value: user }, name)));
     byId("contacts").replaceChildren(...all.map(({ user, name, about }) => {
       const button = el(
         "button",
@@ -89,7 +83,8 @@ export class View {
 
   render(): void {
     const phone = this.#phone;
-    const { connection, account, call } = phone;
+    const { connection, account, lines } = phone;
+    const { current, all, question } = lines;
 
     // Signed in, and the server is not there: the attempts come by themselves.
     const away = account !== null && (connection === "waiting" || connection === "connecting");
@@ -117,19 +112,27 @@ export class View {
     }
     this.#renderDevices(phone.devices);
 
-    const ringing = call?.direction === "incoming" && (call.state === "ringing" || call.state === "answering");
-    this.#show(!account ? "account" : !call ? "dial" : ringing ? "incoming" : "call");
-    byId("lists").hidden = !account || call !== null;
+    byId("question").hidden = !question;
+    setText(byId("question-text"), question?.text ?? "");
+    setText(byId("question-yes"), question?.yes ?? "");
+
+    const dialling = !current || lines.dialling;
+    this.#show(!account ? "account" : dialling ? "dial" : current.rings ? "incoming" : "call");
+    byId("phone").toggleAttribute("data-several", account !== null && all.length > 1);
+    byId("phone").toggleAttribute("data-dialling", current !== null && lines.dialling);
+    byId("lists").hidden = !account || !dialling;
     for (const button of document.querySelectorAll<HTMLButtonElement>("#lists li button")) button.disabled = connection !== "registered";
 
     byId<HTMLButtonElement>("dial").disabled = connection !== "registered" || !this.#number.value.trim();
+    byId("dial-back").hidden = !current;
     setText(byId("dial-why"), away ? "You can call again when the connection is back." : "");
-    setText(byId("outcome"), phone.outcome?.text ?? "");
-    byId("outcome").dataset["tone"] = phone.outcome?.bad ? "bad" : "";
+    setText(byId("outcome"), lines.outcome?.text ?? "");
+    byId("outcome").dataset["tone"] = lines.outcome?.bad ? "bad" : "";
     // Said at once to those who do not look: it has a place of its own, because the views come and go.
-    setText(byId("announcement"), !call ? phone.outcome?.text ?? "" : ringing ? `Incoming call from ${phone.who}` : "");
-    if (ringing) this.#renderIncoming(phone);
-    else if (call) this.#renderCall(phone);
+    const caller = all.find(({ rings }) => rings);
+    setText(byId("announcement"), caller ? incoming(caller) : question?.text ?? (all.length ? "" : lines.outcome?.text ?? ""));
+    this.#calls.render();
+    this.#call.render();
   }
 
   #renderDevices(devices: string[]): void {
@@ -142,53 +145,6 @@ export class View {
     }
   }
 
-  #renderIncoming(phone: Phone): void {
-    setText(byId("incoming-name"), phone.who);
-    setText(byId("incoming-uri"), phone.address);
-    setText(byId("incoming-avatar"), initial(phone.who));
-    setText(byId("incoming-title"), phone.doing === "accept" ? "Answering…" : "Incoming call");
-    byId<HTMLButtonElement>("answer").disabled = phone.doing !== null;
-  }
-
-  #renderCall(phone: Phone): void {
-    const call = phone.call!;
-    const { local, remote } = call.onHold;
-    const talking = call.state === "established" || call.state === "accepted";
-    setText(byId("call-name"), phone.who);
-    setText(byId("call-uri"), phone.address);
-    setText(byId("call-avatar"), initial(phone.who));
-
-    const state = byId("call-state");
-    setText(state,
-      call.state === "preparing" ? "Opening the microphone…"
-      : call.state === "calling" ? "Calling…"
-      : call.state === "ringing" ? "Ringing…"
-      : call.state === "canceling" || phone.doing === "hangup" ? "Hanging up…"
-      : local && remote ? "On hold, by both sides"
-      : local ? "On hold"
-      : remote ? "Held by the other side"
-      : call.muted ? "Muted"
-      : "In call");
-    state.dataset["tone"] = local || remote ? "held" : "";
-    byId("call-timer").hidden = call.startTime === undefined;
-    setText(byId("call-timer"), duration(call.duration));
-    const cut = phone.connection !== "registered";
-    setText(byId("call-note"), talking && cut ? "The call goes on: its sound does not need the server. Hold does." : "");
-
-    const button = (id: string) => byId<HTMLButtonElement>(id);
-    for (const id of ["mute", "hold", "keypad"]) button(id).disabled = !talking || phone.doing !== null || (id === "hold" && cut);
-    // The label says what a press does; that the button is pressed as well would say the opposite.
-    button("mute").toggleAttribute("data-on", call.muted);
-    setIcon(button("mute"), call.muted ? "mic-off" : "mic");
-    setText(button("mute").querySelector("span")!, call.muted ? "Unmute" : "Mute");
-    button("hold").toggleAttribute("data-on", local);
-    setIcon(button("hold"), local ? "play" : "pause");
-    setText(button("hold").querySelector("span")!, local ? "Resume" : "Hold");
-    setText(byId("hangup-label"), talking ? "Hang up" : "Cancel");
-    setText(byId("tones-sent"), phone.tones);
-    byId("sound").hidden = !phone.playSound;
-  }
-
   #show(name: ViewName): void {
     if (name === this.#shown) return;
     const focus = document.activeElement;
@@ -196,7 +152,6 @@ export class View {
     const lost = focus === document.body || byId(`view-${this.#shown}`).contains(focus) || byId("lists").contains(focus);
     this.#shown = name;
     for (const other of ["account", "dial", "incoming", "call"]) byId(`view-${other}`).hidden = other !== name;
-    this.#keypad(false);
     if (name === "incoming" || name === "call") {
       this.pane("phone");
       // The view, not its first button: a key pressed while typing must not take the call.
@@ -207,53 +162,14 @@ export class View {
     byId("phone").scrollTop = 0;
   }
 
-  #keypad(open: boolean): void {
-    byId("tones").hidden = !open;
-    byId("meters").hidden = open;
-    byId("keypad").ariaExpanded = String(open);
-  }
-
   #type(digit: string): void {
     this.#number.setRangeText(digit, this.#number.selectionStart ?? 0, this.#number.selectionEnd ?? 0, "end");
     this.render();
   }
-
-  /** A long press of this key types "+", as on telephones. */
-  #plus(key: HTMLButtonElement): void {
-    let timer = 0;
-    let typed = false;
-    key.querySelector("small")!.textContent = "+";
-    key.setAttribute("aria-description", "hold for plus");
-    key.addEventListener("pointerdown", ({ button }) => {
-      typed = false;
-      if (button !== 0) return;
-      timer = window.setTimeout(() => {
-        typed = true;
-        this.#type("+");
-      }, 500);
-    });
-    for (const end of ["pointerup", "pointerleave", "pointercancel"]) key.addEventListener(end, () => window.clearTimeout(timer));
-    key.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch asks for one
-    // Before the listener of the pad, which types the digit.
-    key.addEventListener("click", (event) => {
-      if (typed && event.detail > 0) event.stopImmediatePropagation(); // 0: by the keyboard
-      typed = false;
-    }, { capture: true });
-  }
-
-  #pad(id: string, testId: string, press: (digit: string) => void): void {
-    byId(id).append(...keys.map(([digit, letters]) => {
-      const button = el(
-        "button",
-        { type: "button", "aria-label": spoken[digit] ?? digit, "data-testid": `${testId}-${spoken[digit] ?? digit}` },
-        digit, el("small", { "aria-hidden": "true" }, letters),
-      );
-      button.addEventListener("click", () => press(digit));
-      return button;
-    }));
-  }
 }
 
-function initial(name: string): string {
-  return (/[\p{L}\p{N}]/u.exec(name)?.[0] ?? "?").toUpperCase();
+/** What there is to know before one decides. */
+function incoming({ who, details: { mark, lines } }: Line): string {
+  const checked = mark === "verified" ? ["number checked by the network"] : mark ? ["the number may be false"] : [];
+  return [`Incoming call from ${who}`, ...checked, ...lines].join(", ");
 }

@@ -3,6 +3,8 @@
 
 import { SipError, type EndedEvent } from "sipwasm";
 
+import type { Line } from "./line.js";
+
 export interface Trouble {
   text: string;
   /** The error's own message, for those who want to know. */
@@ -16,6 +18,8 @@ interface Context {
   registering?: boolean;
   /** Who was called. */
   who?: string;
+  /** What was being done, where the words depend on it. */
+  doing?: string;
 }
 
 export function trouble(error: unknown, context: Context = {}): Trouble {
@@ -24,7 +28,11 @@ export function trouble(error: unknown, context: Context = {}): Trouble {
   return { text: sentence(error, context), detail };
 }
 
-function sentence(error: SipError, { server = "the server", who = "The other side", registering = false }: Context = {}): string {
+function sentence(error: SipError, context: Context = {}): string {
+  const { server = "the server", who = "The other side", registering = false, doing = "" } = context;
+  if (doing === "video") return ofVideo(error, who) ?? sentence(error, { ...context, doing: "" });
+  if (doing === "transfer") return ofTransfer(error, who);
+  if (doing === "join") return `The calls could not be joined. ${sentence(error, { who })}`;
   switch (error.code) {
     case "unauthorized": return "The server refused this user name or password.";
     case "connection-failed": return `No connection to ${server}. Check the address, and that the server is running.`;
@@ -46,6 +54,23 @@ function sentence(error: SipError, { server = "the server", who = "The other sid
     case "invalid-state": return "That is not possible right now.";
     case "internal": return "The phone program failed. Connect again, and reload the page if that does not help.";
   }
+}
+
+/** What is different where something is to be shown. */
+function ofVideo(error: SipError, who: string): string | undefined {
+  switch (error.code) {
+    case "media-denied": return "Nothing is shown: the browser was not allowed to.";
+    case "media-not-found": return "There is no camera.";
+    case "media-failed": return "The camera could not be opened. Another program may use it.";
+    case "rejected": return `${who} does not take video.`;
+    default: return undefined;
+  }
+}
+
+function ofTransfer(error: SipError, who: string): string {
+  const still = "The call is still yours.";
+  if (error.code === "rejected" && (error.status === 405 || error.status === 501 || error.status === 603)) return `The other side does not want to be transferred. ${still}`;
+  return `The transfer did not work. ${sentence(error, { who })} ${still}`;
 }
 
 /** Final responses to REGISTER (RFC 3261 section 10.3). Many a registrar says 403 where the password is wrong. */
@@ -75,21 +100,65 @@ function refused(status: number, reason: string, who: string): string {
   }
 }
 
-/** How a call ended, in one line. `talked` is null when it was never answered. */
-export function outcome(
-  event: EndedEvent,
-  call: { who: string; direction: "outgoing" | "incoming"; talked: string | null },
-): { text: string; bad: boolean } {
-  const { who, direction, talked } = call;
+export interface Outcome {
+  text: string;
+  bad: boolean;
+}
+
+interface Past {
+  who: string;
+  direction: "outgoing" | "incoming";
+  /** null when it was never answered. */
+  talked: string | null;
+  /** It could not be gone on with after a reload. */
+  resumed: boolean;
+  /** To whom the caller was sent, or "". */
+  deflected: string;
+}
+
+/** How a call ended, in one line. */
+export function ended(event: EndedEvent, { who, direction, talked, resumed, deflected }: Past): Outcome {
   const error = event.error?.code === "canceled" ? undefined : event.error;
+  if (resumed) return { text: `The call with ${who} did not outlive the reload. Call again.`, bad: true };
   if (talked !== null) {
     if (error) return { text: `The call with ${who} was cut off after ${talked}. ${sentence(error, { who })}`, bad: true };
     return { text: `Call with ${who}, ${talked}`, bad: false };
   }
   if (direction === "incoming") {
     if (event.by === "remote") return { text: `Missed call from ${who}`, bad: true };
-    return error ? { text: sentence(error, { who }), bad: true } : { text: `Declined the call from ${who}`, bad: false };
+    if (error) return { text: sentence(error, { who }), bad: true };
+    return { text: deflected ? `Sent ${who} on to ${deflected}` : `Declined the call from ${who}`, bad: false };
   }
   if (event.by === "remote" && event.status && event.status >= 300) return { text: refused(event.status, event.reason, who), bad: true };
   return error ? { text: sentence(error, { who }), bad: true } : { text: `Call to ${who} given up`, bad: false };
+}
+
+/** What goes on in a call besides the talk, and what to make of it; "" when there is nothing. */
+export function note(line: Line, connected: boolean): string {
+  const { recovering, passing, who, call } = line;
+  if (recovering?.why === "reload" || call.state === "resuming") return "The page was loaded again. Picking up the call…";
+  if (recovering?.offering) return "Connecting the sound again…";
+  if (recovering?.why === "connection") return "The sound is interrupted. It may come back by itself…";
+  if (line.talks && (recovering || !connected)) return "Connection lost. Your call goes on, and its sound does not need the server.";
+  if (passing) return passing.status >= 180 && passing.status < 200 ? `It rings at ${passing.to}…` : `Connecting ${who} with ${passing.to}…`;
+  return line.origin;
+}
+
+/** Where a call stands, in a word or two. */
+export function standing(line: Line): string {
+  const { call } = line;
+  const { local, remote } = call.onHold;
+  return call.state === "preparing" ? "Opening the microphone…"
+    : call.state === "calling" ? "Calling…"
+    : line.rings ? "Incoming call"
+    : call.state === "answering" ? "Answering…"
+    : call.state === "ringing" ? "Ringing…"
+    : call.state === "resuming" ? "Resuming…"
+    : call.state === "canceling" || line.doing === "hangup" ? "Hanging up…"
+    : local && remote ? "On hold, by both sides"
+    : local ? "On hold"
+    : remote ? "Held by the other side"
+    : call.muted ? "Muted"
+    : line.joined ? "Joined"
+    : "In call";
 }

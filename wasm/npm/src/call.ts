@@ -148,7 +148,7 @@ export class Call {
   /** Has Go make the call. Promises of operations that come later are kept in their order behind it. */
   #begin(signal: AbortSignal | undefined, before: (() => Promise<void>) | undefined, start: () => Promise<{ id: string; remote: Identity }>): Promise<void> {
     const begin = () => abortable("call", signal?.aborted ? signal : undefined, start);
-    const begun = (before ? this.#after(before).then(begin) : begin()).then(
+    const begun = (before ? this.#after(before, begin) : begin()).then(
       ({ id, remote }) => {
         this.#id = id;
         this.#remote = remote;
@@ -167,16 +167,19 @@ export class Call {
     return begun;
   }
 
-  /** What has to be done before the call begins, unless it is hung up. */
-  async #after(before: () => Promise<void>): Promise<void> {
-    try {
-      await new Promise<void>((resolve, reject) => {
-        this.#giveUp = reject;
-        before().then(resolve, reject);
+  /** Begins after `before`, unless that fails or the call is hung up meanwhile. */
+  #after<T>(before: () => Promise<void>, begin: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const giveUp = (this.#giveUp = (error: SipError) => {
+        this.#giveUp = undefined;
+        reject(error);
       });
-    } finally {
-      this.#giveUp = undefined;
-    }
+      before().then(() => {
+        if (this.#giveUp !== giveUp) return;
+        this.#giveUp = undefined;
+        resolve(begin());
+      }, giveUp);
+    });
   }
 
   /** The Call-ID (RFC 3261 section 8.1.1.4). Empty until an outgoing call is set up. */

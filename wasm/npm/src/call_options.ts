@@ -8,7 +8,7 @@ export interface Waiting {
 }
 
 /** SIP headers of the application, such as `[["X-Ticket", "4711"]]`. Those of the protocol (Via, From, Contact …) are refused. */
-export type Headers = readonly (readonly [name: string, value: string])[];
+export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 /** The media of one call. */
 export interface MediaOptions {
@@ -41,7 +41,7 @@ export type Reliable = "supported" | "required" | "off";
 /** Options of {@link UserAgent.call}. */
 export interface CallOptions extends AudioOptions {
   /** Headers to add to the INVITE. */
-  headers?: Headers;
+  headers?: HeaderList;
   media?: MediaOptions;
   /** Hide who calls: From says so, and proxies keep the identity that they vouch for to themselves (RFC 3323, RFC 3325). */
   anonymous?: boolean;
@@ -80,7 +80,7 @@ export interface RestoreOptions extends AudioOptions {
 export interface AcceptOptions extends AudioOptions, Waiting {
   media?: MediaOptions;
   /** Headers to add to the 200. */
-  headers?: Headers;
+  headers?: HeaderList;
 }
 
 /** Options of {@link Call.progress}. */
@@ -94,7 +94,7 @@ export interface ProgressOptions extends Waiting {
   /** Default: the user agent's option. */
   reliable?: Reliable;
   /** Headers to add to the response. */
-  headers?: Headers;
+  headers?: HeaderList;
 }
 
 /** How {@link Call.reject} refuses a call. */
@@ -106,7 +106,7 @@ export interface Rejection {
   /** Seconds after which the caller may try again (RFC 3261 section 20.33). Default: it is not said. */
   retryAfter?: number;
   /** Headers to add to the response. */
-  headers?: Headers;
+  headers?: HeaderList;
 }
 
 /** Options of {@link Call.hangup}. */
@@ -140,7 +140,7 @@ export interface DTMFOptions {
 /** Options of {@link Call.transfer}. */
 export interface TransferOptions extends Waiting {
   /** Headers to add to the REFER. */
-  headers?: Headers;
+  headers?: HeaderList;
   /** Ask the other side not to tell what becomes of the transfer (RFC 4488). Where it agrees, the transfer is done as soon as it is
    *  accepted. Default false. */
   noSubscription?: boolean;

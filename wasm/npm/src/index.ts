@@ -1,6 +1,6 @@
 export { Call } from "./call.js";
 export type {
-  AcceptOptions, AudioOptions, CallOptions, CallsOptions, Description, DTMFOptions, HangupOptions, Headers, MediaOptions, ProgressOptions,
+  AcceptOptions, AudioOptions, CallOptions, CallsOptions, Description, DTMFOptions, HangupOptions, HeaderList, MediaOptions, ProgressOptions,
   Rejection, Reliable, RestoreOptions, SessionTimer, TransferOptions, VideoOptions, Waiting,
 } from "./call_options.js";
 export type {

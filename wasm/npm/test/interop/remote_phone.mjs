@@ -30,7 +30,19 @@ export class RemotePhone {
 
   /** Waits for an event and takes it. */
   until(event, limitMs = LIMIT_MS) {
-    return this.do.until(event, limitMs);
+    return within(limitMs + 1000, `${this.library} until ${event}`,
+      this.page.evaluate(([name, limit]) => window.phone.until(name, limit), [event, limitMs]));
+  }
+
+  /** Loads the page again: what it had in memory is gone. */
+  async reload() {
+    await this.page.reload();
+    await this.page.waitForFunction(() => window.phone);
+  }
+
+  /** Sends one key's tone in place of the microphone; for phones that were opened with `voice`. */
+  speak(key) {
+    return this.page.evaluate((name) => window.speak(name), key);
   }
 
   /** From now on what it sends takes so many milliseconds longer; for phones that were opened with `slow`. */

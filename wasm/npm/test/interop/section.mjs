@@ -34,10 +34,14 @@ export class Section {
     this.#expected = expected;
   }
 
-  /** Opens a phone in a browser context of its own. With `slow`, what it sends can be delayed. */
-  async open(library, user, { slow } = {}) {
+  /**
+   * Opens a phone in a browser context of its own. With `slow`, what it sends can be delayed; with `voice`, its microphone is silent until
+   * it is told to speak.
+   */
+  async open(library, user, { slow, voice } = {}) {
     const context = await this.#browser.newContext();
     if (slow) await context.addInitScript(delayWebSockets);
+    if (voice) await context.addInitScript(speakInTones);
     this.#contexts.push(context);
     const page = await context.newPage();
     recordSip(page, `${user} ${library}`, this.trace);
@@ -56,12 +60,13 @@ export class Section {
     await within(PAGE_LIMIT_MS, "closing the pages", Promise.allSettled(old.map((context) => context.close())));
   }
 
-  /** Runs one case, prints its line, and resolves with whether it passed. */
+  /** Runs one case, prints its line with the note that it may return, and resolves with whether it passed. */
   async run(name, body) {
     const from = this.trace.length;
     const start = performance.now();
+    let note;
     try {
-      await body();
+      note = await body();
       if (this.#complaints.some(({ library }) => library === "sipwasm")) throw new Error("it went well, but the page of sipwasm complains");
     } catch (error) {
       this.fail(name, error, this.trace.slice(from));
@@ -70,7 +75,7 @@ export class Section {
       this.#complaints = [];
     }
     this.#tally.passed++;
-    console.log(`ok    ${this.#title}  ${name}  ${Math.round(performance.now() - start)} ms`);
+    console.log(`ok    ${this.#title}  ${name}  ${Math.round(performance.now() - start)} ms${note ? `: ${note}` : ""}`);
     return true;
   }
 
@@ -102,5 +107,27 @@ function delayWebSockets() {
       if (this.#last <= now) super.send(data);
       else setTimeout(() => { if (this.readyState === Base.OPEN) super.send(data); }, this.#last - now);
     }
+  };
+}
+
+/** Runs in the page: `window.speak(key)` sends that key's tone (ITU-T Q.23) by whatever was opened as the microphone. */
+function speakInTones() {
+  const context = new AudioContext();
+  const microphone = context.createMediaStreamDestination();
+  const gate = new GainNode(context, { gain: 0 });
+  gate.connect(microphone);
+  const tones = [0, 1].map(() => new OscillatorNode(context));
+  for (const tone of tones) {
+    tone.connect(gate);
+    tone.start();
+  }
+  navigator.mediaDevices.getUserMedia = async () => microphone.stream.clone();
+  window.speak = (key) => {
+    const at = ["123A", "456B", "789C", "*0#D"].map((row) => row.indexOf(key));
+    const row = at.findIndex((column) => column >= 0);
+    tones[0].frequency.value = [697, 770, 852, 941][row];
+    tones[1].frequency.value = [1209, 1336, 1477, 1633][at[row]];
+    gate.gain.setValueAtTime(0.25, context.currentTime);
+    gate.gain.setValueAtTime(0, context.currentTime + 0.3);
   };
 }

@@ -4,8 +4,10 @@ import { earlyMedia, earlyMediaOfAnother, forked, glare, remoteHold } from "./ca
 import { startKamailio } from "./kamailio.mjs";
 import { algorithms, outbound, secondRealm } from "./registration_cases.mjs";
 import { failover, keepAlive, offline, restart, silence } from "./recovery_cases.mjs";
+import { conference, video } from "./media_cases.mjs";
 import { Network } from "./network.mjs";
 import { subscriptions } from "./subscription_cases.mjs";
+import { connectionLost, reload, serverRestart, sessionRefresh } from "./survival_cases.mjs";
 import { attended, blind, ROLES } from "./transfer_cases.mjs";
 
 // Chromium logs each connection that fails by itself; nobody can keep it from doing so.
@@ -16,7 +18,8 @@ const withoutNetwork = () => !Network.permitted && "no private network namespace
 const ALL = ["jssip", "sipjs", "sipwasm"];
 
 /**
- * Groups that run one after the other; the cases in one group run at the same time. A case is a function of
+ * Groups that run one after the other; the cases in one group run at the same time, those in the background beside all that follows. A
+ * case is a function of
  *
  *     serve(options)        starts a Kamailio that ends with the case
  *     phone(user, library, options)  opens a phone; of sipwasm, unless the run or the case names another library
@@ -32,6 +35,8 @@ export const GROUPS = [
   // Alone, because the browser tells every page when a network comes or goes.
   [{ name: "silence", body: silence, expected: CONNECTION_FAILED, skip: withoutNetwork }],
   [{ name: "offline", body: offline, expected: CONNECTION_FAILED, skip: withoutNetwork }],
+  // It waits for most of a minute, beside those that follow, but not while the browser tells of networks that come and go.
+  { background: [{ name: "session-refresh", body: sessionRefresh }] },
   [{ name: "algorithms", body: algorithms }],
   [{ name: "second-realm", body: secondRealm }],
   [{ name: "outbound", body: outbound }],
@@ -43,7 +48,15 @@ export const GROUPS = [
   [{ name: "early-media-of-another", body: earlyMediaOfAnother, peers: ALL }],
   ...ROLES.map((role) => [{ name: `transfer-blind-${role}`, body: (bench) => blind(role, bench), peers: ALL }]),
   ...ROLES.map((role) => [{ name: `transfer-attended-${role}`, body: (bench) => attended(role, bench), peers: ALL }]),
+  [{ name: "video", body: video, peers: ALL }],
+  [{ name: "conference", body: conference }],
+  [{ name: "server-restart-in-call", body: serverRestart, expected: CONNECTION_FAILED }],
+  [{ name: "connection-lost-in-call", body: connectionLost, expected: CONNECTION_FAILED, peers: ALL }],
+  ...["outgoing", "incoming"].map((calls) => [{ name: `reload-${calls}`, body: (bench) => reload(calls, bench), peers: ALL }]),
 ];
+
+/** All cases, whatever their group. */
+export const CASES = GROUPS.flatMap((group) => group.background ?? group);
 
 /** Runs one case, with each of its peers; `section(title, options)` makes its section of the report. */
 export async function runServerCase({ peers, name, ...serverCase }, tools) {

@@ -42,6 +42,8 @@ const ENOUGH_FRAMES = 5;
 export class Phone {
   /** Whether the library tells when the other side holds and resumes. */
   tellsRemoteHold = false;
+  /** Whether the library can stop to send video in a call. */
+  stopsVideo = true;
   /** Whether the library plays the remote audio by itself. */
   playsAudio = false;
 
@@ -123,6 +125,11 @@ export class Phone {
     const heard = this.#heard;
     this.#heard = "";
     return heard;
+  }
+
+  /** Waits until a tone is among those that were heard since the last hear() or forget(). */
+  hears(tone, limitMs) {
+    return this.#poll(limitMs, () => this.#heard.includes(tone), () => `waiting for the tone ${tone}, but heard "${this.#heard}"`);
   }
 
   /** What RTP has brought and taken so far, by stream: the other side may begin a new one at any time. */

@@ -4,6 +4,7 @@ import { Phone } from "./phone.mjs";
 const MEDIA = { sessionDescriptionHandlerOptions: { constraints: { audio: true, video: false } } };
 
 export default class SIPjsPhone extends Phone {
+  stopsVideo = false;
   #ua;
   #registerer;
   #domain;

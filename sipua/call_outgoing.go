@@ -421,8 +421,10 @@ func (c *Call) settle(l *leg, then func(error)) {
 	case c.settled && c.voice == l:
 		then(nil)
 		return
-	case c.voice != nil && c.voice != l:
-		c.renewMedia()
+	case c.voice != nil && c.voice != l, c.outgoing.offer == "": // nothing of ours that l has answered
+		if c.voice != nil && c.voice != l {
+			c.renewMedia()
+		}
 		c.voice, c.settled = l, true // it is new, and waits for nobody's answer
 		c.queueFirst(&change{op: "call", end: func(err error) { then(err) }})
 		return

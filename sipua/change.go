@@ -220,6 +220,7 @@ func (c *Call) askMedia(l *leg, ch *change) {
 func (c *Call) makeChange(l *leg, ch *change, then func(sdp string)) {
 	c.settleFirst(l)
 	_ = l.exchange.Do(offer.OfferOut) // allowed: it is stable
+	c.voice = l                       // no other fork has the media while the offer is open
 	o := c.wanted()
 	if ch.wants != nil {
 		ch.wants(&o)

@@ -255,6 +255,35 @@ func TestNoCancelForTheInviteWithCredentials(t *testing.T) {
 	})
 }
 
+// What a fork offers reliably cannot be used and is refused. When it answers all the same,
+// an offer of ours follows.
+func TestLateOfferThatWasRefused(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.dial(sipua.CallOptions{LateOffer: true})
+		res := w.NewResponse(k.invite, 183, "Session Progress", h("Require", "100rel"), h("RSeq", "1"), farTakes)
+		sipuatest.SetSDP(res, plainOffer)
+		w.Send(res)
+		prack := w.ExpectRequest(w.T, "PRACK")
+		require.Contains(w, string(prack.Body()), "m=audio 0 ")
+		w.Respond(prack, 200, "OK")
+
+		// While an offer of ours is open there, another fork's is refused as well.
+		restart := begin(func() error { return k.call.RestartICE(w.Context()) })
+		update := w.ExpectRequest(w.T, "UPDATE")
+		w.Send(forked(w, k.invite, 183, "other", offer(w.T), h("Require", "100rel"), h("RSeq", "7")))
+		prack = w.ExpectRequest(w.T, "PRACK")
+		require.Contains(w, string(prack.Body()), "m=audio 0 ")
+		w.Respond(prack, 200, "OK")
+		w.Respond(update, 488, "Not Acceptable Here")
+		require.Error(w, restart())
+
+		w.Respond(k.invite, 200, "OK")
+		require.Empty(w, w.ExpectRequest(w.T, "ACK").Body())
+		k.agree(w.ExpectRequest(w.T, "INVITE"))
+		require.NoError(w, k.call.Answered(w.Context()))
+	})
+}
+
 // A connection that comes and goes is made anew more and more rarely.
 func TestConnectionThatComesAndGoes(t *testing.T) {
 	play(t, func(w *world) {

@@ -305,15 +305,16 @@ func TestConferenceAndHoldOthers(t *testing.T) {
 		require.NoError(w, a.far.ApplyAnswer(w.Context(), string(a.ok.Body()), false))
 		a.ack(a.invite, a.ok)
 		accept := begin(func() error { return b.call.Accept(w.Context(), sipua.AcceptOptions{}) })
-		for range 2 {
+		for range 3 { // the offer that holds a, its ACK, and the 200: in an order that the media decides
 			switch m := w.nextMessage().(type) {
 			case *sip.Request:
-				a.agreeTo(m)
+				if m.Method != sip.ACK {
+					a.agreeTo(m)
+				}
 			case *sip.Response:
 				b.ok = m
 			}
 		}
-		w.ExpectRequest(w.T, "ACK")
 		require.NoError(w, accept())
 		require.NoError(w, b.far.ApplyAnswer(w.Context(), string(b.ok.Body()), false))
 		b.ack(b.invite, b.ok)
@@ -329,9 +330,12 @@ func TestConferenceAndHoldOthers(t *testing.T) {
 		c := w.ring()
 		accept = begin(func() error { return c.call.Accept(w.Context(), sipua.AcceptOptions{}) })
 		held := map[string]bool{}
-		for range 3 {
+		for range 5 {
 			switch m := w.nextMessage().(type) {
 			case *sip.Request:
+				if m.Method == sip.ACK {
+					continue
+				}
 				held[m.CallID().Value()] = true
 				map[string]*talk{a.call.ID(): a, b.call.ID(): b}[m.CallID().Value()].agreeTo(m)
 			case *sip.Response:

@@ -533,7 +533,7 @@ func (r *rough) ask(method string, d *farDialog, headers ...sip.Header) {
 }
 
 // step is one thing that the far side does.
-func (r *rough) step(calls []*sipua.Call) {
+func (r *rough) step() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var open []*farDialog

@@ -335,7 +335,7 @@ func (s *callStress) step() {
 	case n < 4:
 		s.act()
 	case n < 8:
-		s.far.step(s.ua.Calls())
+		s.far.step()
 	case n == 8 && s.rnd.IntN(3) == 0:
 		s.disturb()
 	default:

@@ -18,7 +18,6 @@ import (
 type begun struct {
 	*sipua.Transfer
 	refer *sip.Request
-	err   error
 	wait  func() error // for the verb
 }
 

@@ -115,19 +115,21 @@ describe("subscriptions", () => {
         for (const type of ["info", "message"]) one.on(type, ({ package: p, contentType, body }) => { heard.push([name, type, p, contentType, body]); wake(); });
       }
       await call.info({ package: "conf", contentType: "text/plain", body: "floor" });
-      await answer.info({ contentType: "application/dtmf-relay", body: "Signal=5" });
+      const tone = new Promise((resolve) => { call.on("tone", ({ tone: t, method }) => resolve([t, method])); });
+      await answer.info({ contentType: "application/x-lamp", body: "on" });
+      await answer.info({ contentType: "application/dtmf-relay", body: "Signal=5" }); // a tone, and no info
       await call.message({ body: "to bob" });
       await answer.message({ body: "to alice" });
       while (heard.length < 4) await new Promise((resolve) => { wake = resolve; });
       const unknown = await call.info({ package: "other", contentType: "text/plain", body: "x" }).then(() => "sent", ({ code }) => code);
       await call.hangup();
       await Promise.all([alice.close(), bob.close()]);
-      return { early, heard, unknown };
+      return { early, heard, unknown, tone: await tone };
     }, [account("2014"), account("2015", { infoPackages: ["conf"] })]);
     assert.deepEqual(result, {
-      early: "invalid-state", unknown: "unsupported",
+      early: "invalid-state", unknown: "unsupported", tone: ["5", "info-relay"],
       heard: [
-        ["bob", "info", "conf", "text/plain", "floor"], ["alice", "info", undefined, "application/dtmf-relay", "Signal=5"],
+        ["bob", "info", "conf", "text/plain", "floor"], ["alice", "info", undefined, "application/x-lamp", "on"],
         ["bob", "message", undefined, "text/plain;charset=utf-8", "to bob"], ["alice", "message", undefined, "text/plain;charset=utf-8", "to alice"],
       ],
     });

@@ -144,13 +144,17 @@ func (c *Call) resume() {
 		}
 		c.link = l
 		c.troubled(TroubleReload, true)
-		c.queueFirst(&change{op: "restore", late: true, end: func(err error) {
+		ch := &change{op: "restore", late: true}
+		ch.end = func(err error) {
+			c.survival.change = nil
 			if err != nil {
 				c.handle(onFailure, &callEvent{err: err})
 				return
 			}
 			c.handle(onResumed, &callEvent{})
-		}})
+		}
+		c.survival.change = ch // which is tried again while the other side has no flow either
+		c.queueFirst(ch)
 	})
 }
 

@@ -329,6 +329,28 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// The other side may have lost the server too, and be back a little later.
+func TestRestoreTriesAgain(t *testing.T) {
+	var snapshot sipua.CallSnapshot
+	play(t, func(w *world) { snapshot, _ = w.outgoing().call.Snapshot() })
+	play(t, func(w *world) {
+		w.register()
+		call, err := w.ua.Restore(snapshot, sipua.CallOptions{})
+		require.NoError(w, err)
+		for range 3 {
+			w.Respond(w.ExpectRequest(w.T, "INVITE"), 480, "Temporarily Unavailable")
+			w.ExpectRequest(w.T, "ACK")
+		}
+		far := sipuatest.NewMedia(sipuatest.MediaOptions{})
+		sdp, err := far.CreateOffer(w.Context(), sipua.OfferOptions{})
+		require.NoError(w, err)
+		w.RespondSDP(w.ExpectRequest(w.T, "INVITE"), 200, "OK", sdp)
+		w.ExpectRequest(w.T, "ACK")
+		require.NoError(w, call.Answered(w.Context()))
+		require.Equal(w, sipua.Established, call.State())
+	})
+}
+
 // Where the other side does not agree, the call is over, and it is told so.
 func TestRestoreRefused(t *testing.T) {
 	var snapshot sipua.CallSnapshot

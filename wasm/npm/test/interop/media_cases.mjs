@@ -62,6 +62,7 @@ export async function conference({ serve, phone }) {
       expected.get(listener).push(key);
       await listener.do.hears(key, LIMIT_MS);
     }
+    await wait(QUIET_MS); // the end of the tone is for those who are there now
   };
   await heard(first, [host]);
   await host.do.conference();

@@ -33,7 +33,6 @@ type Call struct {
 	media        *mediaWorker
 	voice        *leg   // whose description the media has
 	settled      bool   // the media has it for good: it can offer and answer anew
-	local        string // our description that was agreed last
 	link         *link  // the flow that the INVITE went over
 	leg          *leg   // incoming: from the start; outgoing: with the answer
 	legs         []*leg // outgoing: all that the INVITE has made
@@ -50,6 +49,8 @@ type Call struct {
 	streams      []Stream
 	caller       Caller
 	conference   *Conference
+	reason       *Reason // what CANCEL or BYE say
+	gaveUp       *Error  // why we hang up, when nobody asked for it
 	byeDone      []func(error)
 	infoPackages []string // that the other side takes
 	dialing      []*dialing

@@ -166,13 +166,13 @@ func (i *incoming) stop() {
 
 // silence: who has hung up is not heard any more while the ACK is awaited.
 func (c *Call) silence(e *callEvent) {
-	c.outgoing.reason = e.reason
+	c.reason = e.reason
 	c.media.close()
 }
 
 // acceptedMediaFailed: what was agreed in a provisional response or UPDATE does not hold.
 func (c *Call) acceptedMediaFailed(e *callEvent) {
-	c.outgoing.gaveUp = asError("call", CodeMediaFailed, e.err)
+	c.gaveUp = asError("call", CodeMediaFailed, e.err)
 	c.silence(e)
 }
 
@@ -393,7 +393,7 @@ func (c *Call) final(r Rejection) {
 		res.AppendHeader(sip.NewHeader(h.Name, h.Value))
 	}
 	if r.RetryAfter > 0 {
-		res.AppendHeader(sip.NewHeader("Retry-After", seconds(r.RetryAfter)))
+		res.AppendHeader(secondsHeader("Retry-After", r.RetryAfter+time.Second-1))
 	}
 	if c.survival.why != "" { // the flow is lost: it goes over the next one
 		c.ua.later(c.invite, res)

@@ -24,10 +24,7 @@ type outgoing struct {
 	open     bool // the INVITE has no final response yet
 	heard    bool // but a provisional one
 	cancels  bool // CANCEL has been sent
-	reason   *Reason
-	gaveUp   *Error // why we hang up, when nobody asked for it
 	redirect redirection
-	minSE    time.Duration // a 422 raises it
 	// patience ends the wait for the final response to a canceled INVITE, noAnswer that
 	// for any.
 	patience, noAnswer *timer
@@ -226,7 +223,7 @@ func (c *Call) noAnswerTimeout() time.Duration {
 }
 
 func (c *Call) notAnswered() {
-	c.outgoing.gaveUp = &Error{Op: "call", Code: CodeTimeout, Status: sip.StatusRequestTimeout, Reason: "nobody answered in the time allowed"}
+	c.gaveUp = &Error{Op: "call", Code: CodeTimeout, Status: sip.StatusRequestTimeout, Reason: "nobody answered in the time allowed"}
 	c.handle(onHangup, &callEvent{})
 }
 
@@ -432,13 +429,13 @@ func (c *Call) answeredAgain(e *callEvent) {
 func (c *Call) sendCancel(e *callEvent) {
 	c.media.close()
 	c.outgoing.noAnswer.stop()
-	c.outgoing.reason = e.reason
+	c.reason = e.reason
 	c.cancelAfter(e)
 }
 
 // earlyMediaFailed: what was agreed before the answer does not hold any more.
 func (c *Call) earlyMediaFailed(e *callEvent) {
-	c.outgoing.gaveUp = asError("call", CodeMediaFailed, e.err)
+	c.gaveUp = asError("call", CodeMediaFailed, e.err)
 	c.sendCancel(e)
 }
 
@@ -479,7 +476,7 @@ func (c *Call) cancelAfter(e *callEvent) {
 func (c *Call) cancelRequest() *sip.Request {
 	cancel := c.outgoing.request.tx.Cancel()
 	cancel.AppendHeader(sip.NewHeader("User-Agent", c.ua.cfg.UserAgent))
-	if r := c.outgoing.reason; r != nil {
+	if r := c.reason; r != nil {
 		cancel.AppendHeader(sip.NewHeader("Reason", r.header())) // RFC 3326
 	}
 	return cancel
@@ -492,7 +489,7 @@ func (c *Call) givenUp(*callEvent) {
 }
 
 func (c *Call) canceledEnd() CallEnded {
-	if err := c.outgoing.gaveUp; err != nil {
+	if err := c.gaveUp; err != nil {
 		return CallEnded{By: System, Status: err.Status, Reason: err.Reason, Err: err}
 	}
 	return CallEnded{By: Local, Status: sip.StatusRequestTerminated, Reason: "Request Terminated"}
@@ -502,7 +499,7 @@ func (c *Call) answeredTooLate(e *callEvent) {
 	l, _ := c.legOf(e.res) // ended in any case
 	c.ackUnwanted(l, e.res)
 	c.finish(c.canceledEnd())
-	c.sendBye(l.dialog, c.outgoing.reason, c.hungUp)
+	c.sendBye(l.dialog, c.reason, c.hungUp)
 }
 
 func (c *Call) outgoingFailed(e *callEvent) {

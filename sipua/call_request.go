@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 
@@ -84,6 +83,3 @@ func lostFlow(err error) bool { return asError("", CodeInternal, err).Code == Co
 
 // timedOut tells whether no answer came.
 func timedOut(err error) bool { return asError("", CodeInternal, err).Code == CodeTimeout }
-
-// seconds writes a duration as SIP does, rounded up.
-func seconds(d time.Duration) string { return fmt.Sprint(int((d + time.Second - 1) / time.Second)) }

@@ -1,6 +1,7 @@
 package sipua
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -97,7 +98,7 @@ func (ua *UserAgent) Restore(s CallSnapshot, o CallOptions) (*Call, error) {
 	}
 	d, err := dialog.Restore(r)
 	if err == nil && s.Direction != Outgoing && s.Direction != Incoming {
-		err = errText("the snapshot has no direction")
+		err = errors.New("the snapshot has no direction")
 	}
 	if err != nil {
 		return nil, &Error{Op: op, Code: CodeInvalidArgument, Reason: "the snapshot is not that of a call", Err: err}
@@ -144,7 +145,7 @@ func (c *Call) resume() {
 		}
 		c.link = l
 		c.troubled(TroubleReload, true)
-		ch := &change{op: "restore", late: true}
+		ch := &change{late: true}
 		ch.end = func(err error) {
 			c.survival.change = nil
 			if err != nil {

@@ -14,7 +14,6 @@ import (
 // another, for an offer of the other side and for the ACK of the first answer: one
 // offer is open at a time (RFC 3264 section 4).
 type change struct {
-	op string
 	// needed, when set, is asked when its turn has come: false is success already.
 	needed func() bool
 	// ask, when set, is done to the media first, once, while no offer is open. It may take
@@ -59,7 +58,6 @@ func (c *Call) Resume(ctx context.Context) error {
 
 func (c *Call) hold(hold bool, done func(error)) {
 	c.change(&change{
-		op:     "hold",
 		needed: func() bool { return c.localHold != hold },
 		wants:  func(o *OfferOptions) { o.Hold = hold },
 		agreed: func() { c.setHold(Local, hold) },

@@ -276,7 +276,7 @@ func (cfg *Config) check() (sip.Uri, error) {
 	cfg.Credentials.HA1 = slices.Clone(cfg.Credentials.HA1)
 	cfg.EventPackages, cfg.InfoPackages = slices.Clone(cfg.EventPackages), slices.Clone(cfg.InfoPackages)
 	for _, name := range slices.Concat(cfg.EventPackages, cfg.InfoPackages) {
-		if !isToken(name) {
+		if !message.IsToken(name) {
 			return aor, badConfig("EventPackages and InfoPackages: %q is not the name of a package", name)
 		}
 	}
@@ -377,7 +377,7 @@ func (cfg *Config) checkContact() error {
 	}
 	cfg.ContactParams = slices.Clone(cfg.ContactParams)
 	for _, p := range cfg.ContactParams {
-		if !isToken(p.Name) || slices.ContainsFunc(ownParams, func(own string) bool { return strings.EqualFold(own, p.Name) }) {
+		if !message.IsToken(p.Name) || slices.ContainsFunc(ownParams, func(own string) bool { return strings.EqualFold(own, p.Name) }) {
 			return badConfig("ContactParams: %q cannot be set: it is no token or belongs to the protocol", clean(p.Name, 40))
 		}
 		if err := message.CheckValue(p.Value); err != nil {

@@ -105,8 +105,3 @@ func asError(op string, code Code, err error) *Error {
 	}
 	return &Error{Op: op, Code: code, Err: err}
 }
-
-// errText is an error of words.
-type errText string
-
-func (e errText) Error() string { return string(e) }

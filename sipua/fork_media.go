@@ -58,7 +58,7 @@ func (c *Call) settle(l *leg, then func(error)) {
 			c.renewMedia()
 		}
 		c.voice, c.settled = l, true // it is new, and waits for nobody's answer
-		c.queueFirst(&change{op: "call", end: func(err error) { then(err) }})
+		c.queueFirst(&change{end: func(err error) { then(err) }})
 		return
 	}
 	c.voice, c.settled = l, true

@@ -88,14 +88,14 @@ func (c *Call) establishedMediaFailed(e *callEvent) {
 
 func (c *Call) hangUpEstablished(e *callEvent) {
 	if e.reason != nil {
-		c.outgoing.reason = e.reason
+		c.reason = e.reason
 	}
 	end := CallEnded{By: Local}
-	if err := c.outgoing.gaveUp; err != nil {
+	if err := c.gaveUp; err != nil {
 		end = CallEnded{By: System, Err: err}
 	}
 	c.finish(end)
-	c.sendBye(c.leg.dialog, c.outgoing.reason, c.hungUp)
+	c.sendBye(c.leg.dialog, c.reason, c.hungUp)
 }
 
 func (c *Call) remoteBye(e *callEvent) {

@@ -43,7 +43,7 @@ func (c *Call) Info(ctx context.Context, o InfoOptions) error {
 	switch err := checkBody(o.ContentType, o.Body); {
 	case err != nil:
 		return &Error{Op: op, Code: CodeInvalidArgument, Reason: err.Error()}
-	case o.Package != "" && !isToken(o.Package):
+	case o.Package != "" && !message.IsToken(o.Package):
 		return &Error{Op: op, Code: CodeInvalidArgument, Reason: "the info package is no token (RFC 3261 section 25.1)"}
 	}
 	return c.ua.do(ctx, op, func(done func(error)) {

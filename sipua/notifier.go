@@ -281,7 +281,7 @@ const maxNotifications = 100
 // is over it does nothing. One that is only requested is refused with 480.
 func (n *Notifier) Terminate(ctx context.Context, reason string, retryAfter time.Duration) error {
 	const op = "terminate subscription"
-	if !isToken(reason) || retryAfter < 0 || retryAfter > maxExpires {
+	if !message.IsToken(reason) || retryAfter < 0 || retryAfter > maxExpires {
 		return &Error{Op: op, Code: CodeInvalidArgument, Reason: `a subscription is terminated with a reason such as "noresource" and a retry-after from 0 to 24 hours`}
 	}
 	return n.ua.do(ctx, op, func(done func(error)) {

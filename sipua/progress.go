@@ -2,6 +2,7 @@ package sipua
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -89,7 +90,7 @@ func (c *Call) Progress(ctx context.Context, o ProgressOptions) error {
 		}
 	}
 	if p.reason == "" {
-		p.reason = provisionalPhrase(p.status)
+		p.reason = phrase(p.status)
 	}
 	err := checkHeaders(o.Headers)
 	if err == nil {
@@ -151,25 +152,13 @@ func (c *Call) decideReliable(p *provisional, o ProgressOptions) error {
 	return nil
 }
 
-func provisionalPhrase(status int) string {
-	switch status {
-	case sip.StatusRinging:
-		return "Ringing"
-	case sip.StatusCallIsForwarded:
-		return "Call Is Being Forwarded"
-	case sip.StatusQueued:
-		return "Queued"
-	}
-	return "Session Progress"
-}
-
 // check says what is wrong with a mode.
 func (r Reliable) check() error {
 	switch r {
 	case "", ReliableSupported, ReliableRequired, ReliableOff:
 		return nil
 	}
-	return errText(`Reliable "` + clean(string(r), 20) + `" is none of supported, required and off`)
+	return fmt.Errorf("Reliable %q is none of supported, required and off", clean(string(r), 20))
 }
 
 // ring sends 180.

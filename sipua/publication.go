@@ -327,7 +327,7 @@ func (p *Publication) wait(res *sip.Response, err error) {
 // longer than what was asked for.
 func (p *Publication) published(contentType string, body []byte, res *sip.Response, done func(error)) {
 	etag := message.HeaderValue(res, "SIP-ETag")
-	if !isToken(etag) {
+	if !message.IsToken(etag) {
 		err := &Error{Op: "publish", Code: CodeProtocol, Status: res.StatusCode, Reason: "the compositor gave no SIP-ETag, without which the publication cannot be kept"}
 		p.end(err)
 		done(err)

@@ -55,9 +55,15 @@ func (ua *UserAgent) refuse(tx *transaction.Server, r *refusal) {
 	}
 }
 
-// phrase is the reason phrase of a status that refuses a call (section 21).
+// phrase is the reason phrase of our response to an INVITE (section 21).
 func phrase(status int) string {
 	switch status {
+	case sip.StatusRinging:
+		return "Ringing"
+	case sip.StatusCallIsForwarded:
+		return "Call Is Being Forwarded"
+	case sip.StatusQueued:
+		return "Queued"
 	case 300:
 		return "Multiple Choices"
 	case 301:
@@ -84,6 +90,9 @@ func phrase(status int) string {
 		return "Busy Everywhere"
 	case sip.StatusGlobalDecline:
 		return "Decline"
+	}
+	if status < 200 {
+		return "Session Progress"
 	}
 	return "Rejected"
 }

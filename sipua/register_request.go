@@ -66,7 +66,7 @@ func (b *binding) contact(seconds string) sip.Header {
 	}
 	for _, p := range ua.cfg.ContactParams {
 		value += ";" + p.Name
-		if isToken(p.Value) {
+		if message.IsToken(p.Value) {
 			value += "=" + p.Value
 		} else if p.Value != "" {
 			value += `="` + message.Quote(p.Value) + `"`
@@ -92,13 +92,6 @@ func escapeParam(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// isToken: section 25.1.
-func isToken(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-.!%*_+`'~", r)
-	})
 }
 
 // learn takes what a 2xx to REGISTER brings.

@@ -178,7 +178,6 @@ func (c *Call) refreshed(l *leg, req *sip.Request) {
 
 // agreed takes what both sides have agreed on: who holds, and what flows.
 func (c *Call) agreed(local, remote string) {
-	c.local = local
 	c.setHold(Remote, offer.HoldOf(remote))
 	streams := streamsOf(local, remote)
 	if slices.Equal(streams, c.streams) {

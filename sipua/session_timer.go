@@ -23,9 +23,10 @@ import (
 //	refresher=uas        they do                               we do
 type sessionTimer struct {
 	interval time.Duration
-	ours     bool      // we refresh
-	refresh  *timer    // ours: the next one
-	until    time.Time // the session is given up
+	minSE    time.Duration // a 422 raises it
+	ours     bool          // we refresh
+	refresh  *timer        // ours: the next one
+	until    time.Time     // the session is given up
 	expiry   *timer
 }
 
@@ -61,7 +62,7 @@ func (c *Call) askTimer(req *sip.Request) {
 		value += ";refresher=uas"
 	}
 	req.AppendHeader(sip.NewHeader("Session-Expires", value))
-	if least := max(cfg.MinSE, c.outgoing.minSE); least > leastSE {
+	if least := max(cfg.MinSE, c.timer.minSE); least > leastSE {
 		req.AppendHeader(secondsHeader("Min-SE", least))
 	}
 }
@@ -73,7 +74,7 @@ func (c *Call) wantedSE() time.Duration {
 	if interval == 0 {
 		interval = c.ua.cfg.SessionTimer.Expires
 	}
-	return max(interval, c.ua.cfg.SessionTimer.MinSE, c.outgoing.minSE)
+	return max(interval, c.ua.cfg.SessionTimer.MinSE, c.timer.minSE)
 }
 
 // tooBrief takes a 422 (section 7.4): false when trying again would not help.
@@ -83,7 +84,7 @@ func (c *Call) tooBrief(res *sip.Response) bool {
 	if !ok || least <= c.wantedSE() || least > maxExpires {
 		return false
 	}
-	c.outgoing.minSE = least
+	c.timer.minSE = least
 	return true
 }
 
@@ -206,5 +207,5 @@ func (c *Call) armRefresh(d time.Duration) {
 // queueRefresh shows that the session goes on: UPDATE, or a re-INVITE with the session
 // as it is.
 func (c *Call) queueRefresh(done func(error)) {
-	c.change(&change{op: "refresh", bare: true, end: done})
+	c.change(&change{bare: true, end: done})
 }

@@ -57,7 +57,7 @@ func parseSubstate(msg sip.Message) (s substate, ok bool) {
 			s.retryAfter = min(time.Duration(n)*time.Second, maxExpires)
 		}
 	}
-	return s, isToken(s.state)
+	return s, message.IsToken(s.state)
 }
 
 // receiveNotify is RFC 6665 section 4.1.3. The request has our Call-ID and tag.
@@ -244,7 +244,7 @@ func (ua *UserAgent) receiveNotify(req *sip.Request, tx *transaction.Server) {
 	switch {
 	case !ua.cfg.UnsolicitedNotify:
 		ua.respond(tx, sip.StatusCallTransactionDoesNotExists, "Subscription Does Not Exist")
-	case !isToken(event):
+	case !message.IsToken(event):
 		ua.respond(tx, 489, "Bad Event")
 	case encoded(req):
 		ua.refuseEncoding(tx)

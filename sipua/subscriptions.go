@@ -243,7 +243,7 @@ func checkBody(contentType string, body []byte) error {
 		return fmt.Errorf("the body has %d bytes: %d are the most", len(body), maxBody)
 	case message.CheckValue(contentType) != nil:
 		return fmt.Errorf("the content type %w", message.CheckValue(contentType))
-	case len(body) > 0 && (!isToken(kind) || !isToken(sub)):
+	case len(body) > 0 && (!message.IsToken(kind) || !message.IsToken(sub)):
 		return fmt.Errorf(`the content type %q of the body wants the form "type/subtype"`, clean(contentType, 40))
 	}
 	return nil
@@ -252,9 +252,9 @@ func checkBody(contentType string, body []byte) error {
 // checkEvent judges the name of an event package and an id.
 func checkEvent(event, id string) error {
 	switch {
-	case !isToken(event):
+	case !message.IsToken(event):
 		return fmt.Errorf(`the event package %q wants a name such as "presence"`, clean(event, 40))
-	case id != "" && !isToken(id):
+	case id != "" && !message.IsToken(id):
 		return fmt.Errorf("the event id %q is no token (RFC 3261 section 25.1)", clean(id, 40))
 	}
 	return nil

@@ -210,7 +210,6 @@ func (c *Call) reconnect(why Trouble) {
 	}
 	s.tries++
 	s.change = &change{
-		op:      "recover",
 		prepare: func(ctx context.Context, m Media) error { return m.RestartICE(ctx) },
 		end: func(err error) {
 			s.change = nil
@@ -300,7 +299,6 @@ func (c *Call) networkChanged() {
 func (c *Call) RestartICE(ctx context.Context) error {
 	return c.ua.do(ctx, "restart ICE", func(done func(error)) {
 		c.change(&change{
-			op:      "restart ICE",
 			prepare: func(ctx context.Context, m Media) error { return m.RestartICE(ctx) },
 			end:     done,
 		})

@@ -39,7 +39,6 @@ func (c *Call) setVideo(source *VideoSource, none bool, done func(error)) {
 	var before *VideoSource
 	var noneBefore bool
 	ch := &change{
-		op: "video",
 		needed: func() bool {
 			before, noneBefore = c.video, c.noVideo
 			return true

@@ -38,9 +38,6 @@ func Values(msg sip.Message, name string, limit int) []string {
 	return all
 }
 
-// IsToken: section 25.1.
-func IsToken(s string) bool { return isToken(s) }
-
 // Parts parts s at each separator that stands neither in quotes nor in angle brackets,
 // without the white space around. There are limit at the most; what is more is left out.
 func Parts(s string, separator byte, limit int) []string {

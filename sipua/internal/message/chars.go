@@ -31,8 +31,8 @@ var classes = func() (t [256]class) {
 	return t
 }()
 
-// isToken: section 25.1.
-func isToken(s string) bool {
+// IsToken: section 25.1.
+func IsToken(s string) bool {
 	for i := range len(s) {
 		if classes[s[i]]&tokenByte == 0 {
 			return false

@@ -279,7 +279,7 @@ func (h *read) parseSingle(k kind, value string) sip.Header {
 		}
 		method := trimLeft(value[i:])
 		n, ok := parseNumber(value[:i], math.MaxInt32) // section 8.1.1.5: less than 2**31
-		if ok && isToken(method) {
+		if ok && IsToken(method) {
 			return &sip.CSeqHeader{SeqNo: uint32(n), MethodName: sip.RequestMethod(method)}
 		}
 	case maxForwards:

@@ -150,7 +150,7 @@ func (h *read) parseStartLine(line string) (sip.Message, *ParseError) {
 		return req, &ParseError{Status: status, Reason: reason}
 	}
 	switch {
-	case !isToken(line[:first]) || version != strings.TrimSpace(version) || target != strings.TrimSpace(target):
+	case !IsToken(line[:first]) || version != strings.TrimSpace(version) || target != strings.TrimSpace(target):
 		return bad(400, "Bad Request: malformed Request-Line")
 	case !strings.EqualFold(version, "SIP/2.0"): // section 7.1: case does not count
 		return bad(505, "Version Not Supported")

@@ -43,7 +43,7 @@ func (r *read) parseVia(s string) *sip.ViaHeader {
 	}
 	h := &sip.ViaHeader{ProtocolName: trim(protocol), ProtocolVersion: trim(version), Transport: s[:end]}
 	sentBy, params, hasParams := strings.Cut(s[end:], ";")
-	if !isToken(h.ProtocolName) || !isToken(h.ProtocolVersion) || !isToken(h.Transport) || !parseSentBy(trim(sentBy), h) {
+	if !IsToken(h.ProtocolName) || !IsToken(h.ProtocolVersion) || !IsToken(h.Transport) || !parseSentBy(trim(sentBy), h) {
 		return nil
 	}
 	if hasParams && !r.parseParams(params, &h.Params) {

@@ -75,10 +75,10 @@ type VideoSender interface {
 	// offer and its answer. It may ask the person for the camera or the screen.
 	//
 	// negotiate says that the change needs a new offer: there is no video stream
-	// yet, or the one that there is was agreed not to send from here. It is false
-	// when the new source took the place of another, and for nil, which stops at
-	// once: the next description says that nothing is sent. After an error what
-	// was sent before is sent still.
+	// yet, or the one that there is was agreed not to send from here; and for nil,
+	// which stops at once, that the other side expects video still. It is false
+	// when the new source took the place of another. After an error what was sent
+	// before is sent still.
 	SetVideo(ctx context.Context, source *VideoSource) (negotiate bool, err error)
 }
 

@@ -66,6 +66,32 @@ func TestVideo(t *testing.T) {
 	})
 }
 
+// Who stops sending goes on to receive, and says so: the other side would keep the last
+// picture.
+func TestStopVideo(t *testing.T) {
+	both(t, func(k *talk) {
+		_, err := k.far.SetVideo(k.Context(), &sipua.VideoSource{})
+		require.NoError(k, err)
+		done := begin(func() error { return k.call.AddVideo(k.Context(), sipua.VideoSource{}) })
+		k.agree(k.ExpectRequest(k.T, "INVITE"))
+		require.NoError(k, done())
+		k.agreedStreams("audio sendrecv", "video sendrecv")
+
+		done = begin(func() error { return k.call.StopVideo(k.Context()) })
+		re := k.ExpectRequest(k.T, "INVITE")
+		require.Contains(k, string(re.Body()), "a=recvonly")
+		k.agree(re)
+		require.NoError(k, done())
+		k.agreedStreams("audio sendrecv", "video recvonly")
+		require.Nil(k, k.media.For(k.call).Video())
+
+		k.forget() // what is stopped is stopped
+		require.NoError(k, k.call.StopVideo(k.Context()))
+		k.ladder()
+		k.bye()
+	})
+}
+
 // Their video comes and goes. We do not send any for it.
 func TestTheirVideo(t *testing.T) {
 	both(t, func(k *talk) {

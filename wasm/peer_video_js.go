@@ -27,7 +27,8 @@ func (p *peer) SetVideo(ctx context.Context, source *sipua.VideoSource) (negotia
 		if s == nil {
 			return false, nil
 		}
-		return false, p.endVideo(ctx, transceiver, s)
+		current := text(transceiver, "currentDirection")
+		return current == "sendrecv" || current == "sendonly", p.endVideo(ctx, transceiver, s)
 	}
 	track, own, err := p.openVideo(ctx, source)
 	if err != nil {

@@ -12,13 +12,14 @@ func (m *Media) SetVideo(ctx context.Context, source *sipua.VideoSource) (negoti
 		if m.state != Stable {
 			return mediaError("InvalidStateError", "SetVideo in the state %s: an offer is open", m.state)
 		}
+		video := m.session.stream("video")
 		if source == nil {
 			m.video = nil
+			negotiate = video != nil && video.local.sends()
 			return nil
 		}
 		copied := *source
 		m.video = &copied
-		video := m.session.stream("video")
 		negotiate = video == nil || !video.local.sends()
 		return nil
 	})

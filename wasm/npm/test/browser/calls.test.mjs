@@ -128,12 +128,15 @@ describe("calls", () => {
       await call.addVideo({ constraints: { width: 320 } });
       const { streams } = await told;
       const kinds = answer.remoteStream.getTracks().map(({ kind }) => kind).sort();
+      const stopped = event(answer, "media");
+      await call.stopVideo();
+      const still = (await stopped).streams.map(({ kind, direction }) => `${kind} ${direction}`);
       await call.removeVideo();
       const after = call.streams.map(({ kind, direction }) => `${kind} ${direction}`);
       await close(alice, bob);
-      return { streams: streams.map(({ kind, direction }) => `${kind} ${direction}`), kinds, after };
+      return { streams: streams.map(({ kind, direction }) => `${kind} ${direction}`), kinds, still, after };
     }, ["2101", "2102"].map(account));
-    assert.deepEqual(result, { streams: ["audio sendrecv", "video recvonly"], kinds: ["audio", "video"], after: ["audio sendrecv", "video inactive"] });
+    assert.deepEqual(result, { streams: ["audio sendrecv", "video recvonly"], kinds: ["audio", "video"], still: ["audio sendrecv", "video inactive"], after: ["audio sendrecv", "video inactive"] });
   });
 
   test("a call goes on after a reload", async (t) => {

@@ -50,7 +50,7 @@ export const GROUPS = [
   ...ROLES.map((role) => [{ name: `transfer-attended-${role}`, body: (bench) => attended(role, bench), peers: ALL }]),
   [{ name: "video", body: video, peers: ALL }],
   [{ name: "conference", body: conference }],
-  [{ name: "server-restart-in-call", body: serverRestart, expected: CONNECTION_FAILED }],
+  [{ name: "server-restart-in-call", body: serverRestart, expected: CONNECTION_FAILED, peers: ["jssip", "sipwasm"] }],
   [{ name: "connection-lost-in-call", body: connectionLost, expected: CONNECTION_FAILED, peers: ALL }],
   ...["outgoing", "incoming"].map((calls) => [{ name: `reload-${calls}`, body: (bench) => reload(calls, bench), peers: ALL }]),
 ];

@@ -247,12 +247,13 @@ func (c *Call) tryAgain(l *leg, ch *change, res *sip.Response) (wait time.Durati
 }
 
 // glareWait is section 14.1: the owner of the Call-ID waits 2.1 to 4 s, the other
-// one 0 to 2 s, in units of 10 ms.
+// one 0 to 2 s, in units of 10 ms. Not 0 itself: the other side's offer is to have
+// its turn, which is what the wait is for.
 func (c *Call) glareWait() time.Duration {
 	if c.direction == Outgoing {
 		return time.Duration(210+rand.IntN(191)) * 10 * time.Millisecond
 	}
-	return time.Duration(rand.IntN(201)) * 10 * time.Millisecond
+	return time.Duration(1+rand.IntN(200)) * 10 * time.Millisecond
 }
 
 // gone: the other side does not know the call any more (481), or does not answer

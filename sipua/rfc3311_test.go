@@ -302,7 +302,7 @@ func TestUpdateRefused(t *testing.T) {
 		bothEarly(t, func(k *talk) {
 			from, to := 2100*time.Millisecond, 4*time.Second
 			if k.call.Direction() == sipua.Incoming {
-				from, to = 0, 2*time.Second
+				from, to = 10*time.Millisecond, 2*time.Second
 			}
 			done := begin(func() error { return k.call.Hold(k.Context()) })
 			for range 4 {

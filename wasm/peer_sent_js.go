@@ -24,8 +24,6 @@ func (p *peer) send(track js.Value, own bool) error {
 	s := &sent{video: text(track, "kind") == "video"}
 	var err error
 	s.sender, err = try(func() js.Value { return p.pc.Call("addTrack", track, p.stream) })
-	if err != nil {
-	}
 	if s.video && err != nil && p.gone() == nil {
 		// Chromium wants to use the stream that endVideo has stopped.
 		streams := map[string]any{"streams": []any{p.stream}}

@@ -304,7 +304,9 @@ func (s *callSoak) beginAgain(to *soakPhone, call, in *sipua.Call) error {
 	err := call.Hangup(s.Context())
 	for _, c := range []*sipua.Call{call, in, again} {
 		if c != nil {
-			_, other := c.Ended(s.Context())
+			limit, cancel := context.WithTimeout(s.Context(), time.Hour)
+			_, other := c.Ended(limit)
+			cancel()
 			err = errors.Join(err, other)
 		}
 	}

@@ -180,8 +180,13 @@ func (c *Call) flowBack() {
 }
 
 // stillThere asks in the early dialog of an incoming call: a caller that has given up
-// while we could not be told does not know it any more.
+// while we could not be told does not know it any more. It is asked for as long as it
+// rings, because the server may yet find out that it has lost us, and then it gives up
+// for the caller without a CANCEL that reaches us.
 func (c *Call) stillThere() {
+	if c.state != Ringing && c.state != Answering {
+		return
+	}
 	c.requestIn(c.leg, func() *sip.Request { return c.leg.dialog.Request(sip.OPTIONS) }, func(res *sip.Response, err error) {
 		switch {
 		case err == nil && res.StatusCode < 200:
@@ -190,7 +195,8 @@ func (c *Call) stillThere() {
 			c.callerGone()
 		case res != nil && reached(res.StatusCode):
 			c.survival.limit.stop()
-		case c.state == Ringing || c.state == Answering: // the caller's flow may have been lost too
+			c.after(&c.survival.pause, 30*time.Second, c.stillThere)
+		default: // the caller's flow may have been lost too
 			c.after(&c.survival.pause, 5*time.Second, c.stillThere)
 		}
 	})

@@ -196,6 +196,7 @@ func TestIncomingCallSurvivesTheLossOfItsFlow(t *testing.T) {
 		synctest.Wait()
 		require.Equal(w, sipua.Established, k.call.State())
 		w.golden("call-answered-over-the-next-flow")
+		w.ExpectNothing(w.T, time.Minute)
 		k.bye()
 	})
 }
@@ -207,6 +208,26 @@ func TestCallerGaveUpWhileTheFlowWasLost(t *testing.T) {
 		k := w.ring()
 		w.Drop(1006, "")
 		w.Respond(w.ExpectRequest(w.T, "REGISTER"), 200, "OK", h("Contact", "<sip:x@x.invalid>;expires=600"))
+		w.ExpectResponse(w.T, 180)
+		w.Respond(w.ExpectRequest(w.T, "OPTIONS"), 481, "Call/Transaction Does Not Exist")
+		w.ExpectResponse(w.T, 487)
+		require.Equal(w, sipua.Remote, w.end(k.call).By)
+	})
+}
+
+// The server finds out later than we do that the flow was lost, and answers for us: nothing
+// of that reaches us but that the caller does not know the call any more.
+func TestCallerGivesUpAfterTheFlowIsBack(t *testing.T) {
+	play(t, func(w *world) {
+		w.register()
+		k := w.ring()
+		w.Drop(1006, "")
+		w.Respond(w.ExpectRequest(w.T, "REGISTER"), 200, "OK", h("Contact", "<sip:x@x.invalid>;expires=600"))
+		w.ExpectResponse(w.T, 180)
+		begun := time.Now()
+		w.Respond(w.ExpectRequest(w.T, "OPTIONS"), 200, "OK")
+		w.Respond(w.ExpectRequest(w.T, "OPTIONS"), 200, "OK")
+		require.Equal(w, 30*time.Second, time.Since(begun))
 		w.ExpectResponse(w.T, 180)
 		w.Respond(w.ExpectRequest(w.T, "OPTIONS"), 481, "Call/Transaction Does Not Exist")
 		w.ExpectResponse(w.T, 487)

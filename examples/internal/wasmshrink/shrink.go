@@ -7,6 +7,8 @@ package wasmshrink
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -49,17 +51,59 @@ func shrink(wasm []byte) ([]byte, error) {
 		return nil, err
 	}
 
-	var start assembler
+	functions, err := s.parseFunctions(m)
+	if err != nil {
+		return nil, err
+	}
+	for i := range functions {
+		functions[i].reduce()
+	}
 	filled, err := s.wholeBuckets(m)
 	if err != nil {
 		return nil, err
 	}
-	clear(m[filled.start:filled.end])
-	start.fillFind(filled, 0, 1)
+	m = slices.Clone(m) // functions point into the old one
+	columns, err := s.writeFunctions(m, functions)
+	if err != nil {
+		return nil, err
+	}
+	s.writeHeaders(m)
+	if err := verify(m, columns, functions); err != nil {
+		return nil, err
+	}
 
+	// Until findfunctab is filled its place holds the columns.
+	if len(columns) > filled.size() {
+		return nil, tablesError("%d bytes of columns for a findfunctab of %d", len(columns), filled.size())
+	}
+	clear(m[filled.start:filled.end])
+	copy(m[filled.start:], columns)
 	data.content = m.encode()
-	if sections, err = addStart(sections, 2, start.code); err != nil {
+	var start assembler
+	start.expand(filled.start)
+	start.fillFind(filled)
+	if sections, err = addStart(sections, start.code); err != nil {
 		return nil, err
 	}
 	return encodeModule(sections), nil
+}
+
+// verify reads the memory as the runtime will find it.
+func verify(m memory, columns []byte, want []function) error {
+	m = slices.Clone(m)
+	expand(m, columns)
+	s, err := findSymtab(m)
+	if err != nil {
+		return err
+	}
+	got, err := s.parseFunctions(m)
+	if err != nil {
+		return err
+	}
+	for i := range want {
+		if !reflect.DeepEqual(got[i], want[i]) {
+			return tablesError("%s has become %+v, which was %+v", want[i].name, got[i], want[i])
+		}
+	}
+	return nil
 }

@@ -12,14 +12,26 @@ import (
 // Instructions (5.4) that start functions are made of.
 const (
 	opLoop       = 0x03
+	opIf         = 0x04
+	opBr         = 0x0c
 	opBrIf       = 0x0d
 	opLocalGet   = 0x20
 	opLocalSet   = 0x21
 	opLocalTee   = 0x22
+	opI32Load8U  = 0x2d
 	opI32Store   = 0x36
+	opI64Store   = 0x37
+	opI64Const   = 0x42
 	opI32LtU     = 0x49
 	opI32Add     = 0x6a
+	opI32Sub     = 0x6b
+	opI32Mul     = 0x6c
 	opI32DivU    = 0x6e
+	opI32And     = 0x71
+	opI32Or      = 0x72
+	opI32Xor     = 0x73
+	opI32Shl     = 0x74
+	opI32ShrU    = 0x76
 	typeI32      = 0x7f
 	typeFunction = 0x60
 	noResult     = 0x40
@@ -35,45 +47,147 @@ func (a *assembler) i32(v int) {
 	a.code = appendSigned(a.code, int64(int32(v)))
 }
 
-// store ends an instruction that stores at the address on the stack, plus offset.
-func (a *assembler) store(op byte, alignment, offset int) {
-	a.op(op, byte(alignment))
+// memory writes an instruction that loads or stores at the address on the stack
+// plus offset, of which no alignment is said.
+func (a *assembler) memory(op byte, offset int) {
+	a.op(op, 0)
 	a.code = appendCount(a.code, offset)
 }
 
-// fillFind fills findfunctab, whose memory is zero:
+func (a *assembler) get(local byte) { a.op(opLocalGet, local) }
+func (a *assembler) set(local byte) { a.op(opLocalSet, local) }
+
+// fillFind fills findfunctab:
 //
 //	at, i := start, 0
 //	for {
-//		*at = i / findBuckets
+//		bucket at = i / findBuckets, then zeros
 //		i++
 //		at += findBucket
 //		if !(at < end) { break }
 //	}
-func (a *assembler) fillFind(t table, at, i byte) {
+func (a *assembler) fillFind(t table) {
+	const at, i = 0, 1
 	a.i32(t.start)
-	a.op(opLocalSet, at)
+	a.set(at)
 	a.i32(0)
-	a.op(opLocalSet, i)
+	a.set(i)
 	a.op(opLoop, noResult)
-	a.op(opLocalGet, at)
-	a.op(opLocalGet, i)
+	a.get(at)
+	a.get(i)
 	a.i32(findBuckets)
 	a.op(opI32DivU)
-	a.store(opI32Store, 2, 0)
-	a.op(opLocalGet, i)
+	a.memory(opI32Store, 0)
+	for offset := 4; offset < findBucket; offset += 8 {
+		a.op(opLocalGet, at, opI64Const, 0)
+		a.memory(opI64Store, offset)
+	}
+	a.get(i)
 	a.i32(1)
-	a.op(opI32Add, opLocalSet, i)
-	a.op(opLocalGet, at)
+	a.op(opI32Add)
+	a.set(i)
+	a.get(at)
 	a.i32(findBucket)
 	a.op(opI32Add, opLocalTee, at)
 	a.i32(t.end)
 	a.op(opI32LtU, opBrIf, 0, opEnd)
 }
 
+// expand puts columns in their places, as the function expand does.
+func (a *assembler) expand(stream int) {
+	const r, count, at, stride, flags, value, run, entry, shift = 0, 1, 2, 3, 4, 5, 6, 7, 8
+	number := func(to byte) { // to = the next LEB128 number
+		a.i32(0)
+		a.set(to)
+		a.i32(0)
+		a.set(shift)
+		a.op(opLoop, noResult)
+		a.get(to)
+		a.get(r)
+		a.memory(opI32Load8U, 0)
+		a.i32(0x7f)
+		a.op(opI32And)
+		a.get(shift)
+		a.op(opI32Shl, opI32Or)
+		a.set(to)
+		a.get(shift)
+		a.i32(7)
+		a.op(opI32Add)
+		a.set(shift)
+		a.get(r)
+		a.get(r)
+		a.i32(1)
+		a.op(opI32Add)
+		a.set(r)
+		a.memory(opI32Load8U, 0)
+		a.i32(0x80)
+		a.op(opI32And, opBrIf, 0, opEnd)
+	}
+	a.i32(stream)
+	a.set(r)
+	a.op(opLoop, noResult) // columns
+	number(count)
+	a.get(count)
+	a.op(opIf, noResult)
+	number(at)
+	number(stride)
+	number(flags)
+	a.i32(0)
+	a.set(value)
+
+	a.op(opLoop, noResult) // entries
+	a.i32(1)
+	a.set(run)
+	a.get(flags)
+	a.i32(columnRuns)
+	a.op(opI32And, opIf, noResult)
+	number(run)
+	a.op(opEnd)
+	number(entry)
+	a.get(entry) // entry = entry>>1 ^ -(entry & 1)
+	a.i32(1)
+	a.op(opI32ShrU)
+	a.i32(0)
+	a.get(entry)
+	a.i32(1)
+	a.op(opI32And, opI32Sub, opI32Xor)
+	a.set(entry)
+
+	a.op(opLoop, noResult) // of a run
+	a.get(at)
+	a.get(value) // value = value*(flags & columnSums) + entry
+	a.get(flags)
+	a.i32(columnSums)
+	a.op(opI32And, opI32Mul)
+	a.get(entry)
+	a.op(opI32Add, opLocalTee, value)
+	a.memory(opI32Store, 0)
+	a.get(at)
+	a.get(stride)
+	a.op(opI32Add)
+	a.set(at)
+	a.countDown(run)
+	a.op(opBrIf, 0, opEnd)
+
+	a.countDown(count)
+	a.op(opBrIf, 0, opEnd)
+
+	a.op(opBr, 1, opEnd, opEnd) // the next column
+}
+
+// countDown leaves the local's new value on the stack.
+func (a *assembler) countDown(local byte) {
+	a.get(local)
+	a.i32(1)
+	a.op(opI32Sub, opLocalTee, local)
+}
+
+// startLocals are the locals of the start function, all of type i32.
+const startLocals = 9
+
 // addStart appends a function without parameters and results and makes it the
-// start function. It has so many locals of type i32.
-func addStart(sections []section, locals int, code []byte) ([]section, error) {
+// start function.
+func addStart(sections []section, code []byte) ([]section, error) {
 	imports, err := find(sections, importSection)
 	if err != nil {
 		return nil, err
@@ -102,7 +216,7 @@ func addStart(sections []section, locals int, code []byte) ([]section, error) {
 	if functions.content, count, err = appendEntry(functions.content, appendCount(nil, typeIndex)); err != nil {
 		return nil, err
 	}
-	body := appendCount([]byte{1}, locals)
+	body := appendCount([]byte{1}, startLocals)
 	body = append(append(append(body, typeI32), code...), opEnd)
 	var again int
 	if bodies.content, again, err = appendEntry(bodies.content, appendVector(nil, body)); err != nil {

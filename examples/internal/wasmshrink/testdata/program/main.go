@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -112,7 +111,13 @@ type outer struct {
 	more int
 }
 
-type closer interface{ close(string) }
+//go:noinline
+func (v value) callers() []string { return through(v) }
+
+type closer interface {
+	close(string)
+	callers() []string
+}
 
 func again() any { return recover() } // is not called by the deferred call itself
 
@@ -209,13 +214,18 @@ func goroutines() {
 	println("goroutines", sum)
 }
 
+// callers returns the names of the program's functions that are running. None of
+// them is inlined, because callers that are inlined are no longer told.
+//
 //go:noinline
 func callers() (names []string) {
 	var pcs [20]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs[:])])
 	for {
 		f, more := frames.Next()
-		names = append(names, f.Function)
+		if strings.HasPrefix(f.Function, "main.") {
+			names = append(names, f.Function)
+		}
 		if !more {
 			return names
 		}
@@ -228,7 +238,7 @@ func through[T any](T) []string { return callers() }
 func names() {
 	println(strings.Join(through(outer{}), " "))
 	var c closer = &outer{}
-	println(strings.Join(func() []string { return slices.Clone(through(c)) }(), " "))
+	println(strings.Join(c.callers(), " "))
 	pc, _, _, ok := runtime.Caller(0)
 	println(runtime.FuncForPC(pc).Name(), ok)
 }

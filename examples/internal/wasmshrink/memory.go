@@ -5,12 +5,6 @@ import (
 	"fmt"
 )
 
-// Opcodes of the constant expression that places a segment.
-const (
-	opI32Const = 0x41
-	opEnd      = 0x0b
-)
-
 // segmentOverhead is what a data segment costs besides its bytes: memory index,
 // i32.const with an address of three or four bytes, end and length.
 const segmentOverhead = 8

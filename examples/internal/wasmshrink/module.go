@@ -26,45 +26,68 @@ type section struct {
 	content []byte
 }
 
+// module is a file, and the sections in it that are changed.
+type module struct {
+	sections                     []*section
+	types, functions, code, data *section
+	imported                     int // functions that are imported; their numbers come first
+}
+
 // parseModule cuts a module into its sections.
-func parseModule(wasm []byte) (sections []section, err error) {
+func parseModule(wasm []byte) (p *module, err error) {
 	defer cutShort(&err)
 	if len(wasm) < len(header) || string(wasm[:len(header)]) != header {
 		return nil, errors.New("it is no WebAssembly module of version 1")
 	}
+	p = &module{}
 	for r := reader(wasm[len(header):]); len(r) > 0; {
 		id := r.take(1)[0]
-		sections = append(sections, section{id, r.take(r.count())})
+		p.sections = append(p.sections, &section{id, r.take(r.count())})
 	}
-	return sections, nil
+	var imports *section
+	for id, to := range map[byte]**section{
+		typeSection: &p.types, importSection: &imports, functionSection: &p.functions, codeSection: &p.code, dataSection: &p.data,
+	} {
+		for _, s := range p.sections {
+			if s.id != id {
+				continue
+			}
+			if *to != nil {
+				return nil, fmt.Errorf("it has two sections %d", id)
+			}
+			*to = s
+		}
+		if *to == nil {
+			return nil, fmt.Errorf("it has no section %d", id)
+		}
+	}
+	p.imported, err = importedFunctions(imports.content)
+	return p, err
 }
 
-// encodeModule is the file again.
-func encodeModule(sections []section) []byte {
+// encode is the file again.
+func (p *module) encode() []byte {
 	wasm := []byte(header)
-	for _, s := range sections {
+	for _, s := range p.sections {
 		wasm = append(wasm, s.id)
 		wasm = appendVector(wasm, s.content)
 	}
 	return wasm
 }
 
-// find returns the one section with this id.
-func find(sections []section, id byte) (*section, error) {
-	var found *section
-	for i := range sections {
-		if sections[i].id != id {
-			continue
+func importedFunctions(content []byte) (count int, err error) {
+	defer cutShort(&err)
+	r := reader(content)
+	count = r.count()
+	for range count {
+		r.take(r.count()) // module
+		r.take(r.count()) // name
+		if kind := r.take(1)[0]; kind != 0 {
+			return 0, fmt.Errorf("it imports a thing of kind %d, not a function", kind)
 		}
-		if found != nil {
-			return nil, fmt.Errorf("it has two sections %d", id)
-		}
-		found = &sections[i]
+		r.count() // type
 	}
-	if found == nil {
-		return nil, fmt.Errorf("it has no section %d", id)
-	}
-	return found, nil
+	return count, nil
 }
 
 // reader is what is left to read. To read beyond the end panics with errCutShort,

@@ -92,11 +92,9 @@ func TestMemoryAfterStart(t *testing.T) {
 	require.Equal(t, was.moduledata, is.moduledata)
 	require.Equal(t, was.find, is.find)
 
-	sections, err := parseModule(small)
+	p, err := parseModule(small)
 	require.NoError(t, err)
-	data, err := find(sections, dataSection)
-	require.NoError(t, err)
-	want, err := parseMemory(data.content)
+	want, err := parseMemory(p.data.content)
 	require.NoError(t, err)
 	want = append(want, make(memory, len(got)-len(want))...)
 	expand(want, slices.Clone(want[is.find.start:]))

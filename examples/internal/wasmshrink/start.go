@@ -1,41 +1,14 @@
 package wasmshrink
 
 import (
-	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 )
 
 // A start function (WebAssembly core specification 2.5.9) runs when the module is
 // instantiated, after the data segments are in place and before anything is called
 // from outside. Whoever loads the module need not know of it.
-
-// Instructions (5.4) that start functions are made of.
-const (
-	opLoop       = 0x03
-	opIf         = 0x04
-	opBr         = 0x0c
-	opBrIf       = 0x0d
-	opLocalGet   = 0x20
-	opLocalSet   = 0x21
-	opLocalTee   = 0x22
-	opI32Load8U  = 0x2d
-	opI32Store   = 0x36
-	opI64Store   = 0x37
-	opI64Const   = 0x42
-	opI32LtU     = 0x49
-	opI32Add     = 0x6a
-	opI32Sub     = 0x6b
-	opI32Mul     = 0x6c
-	opI32DivU    = 0x6e
-	opI32And     = 0x71
-	opI32Or      = 0x72
-	opI32Xor     = 0x73
-	opI32Shl     = 0x74
-	opI32ShrU    = 0x76
-	typeI32      = 0x7f
-	typeFunction = 0x60
-	noResult     = 0x40
-)
 
 // assembler writes the body of a function.
 type assembler struct{ code []byte }
@@ -187,82 +160,35 @@ const startLocals = 9
 
 // addStart appends a function without parameters and results and makes it the
 // start function.
-func addStart(sections []section, code []byte) ([]section, error) {
-	imports, err := find(sections, importSection)
-	if err != nil {
-		return nil, err
+func (p *module) addStart(code []byte) (err error) {
+	if slices.ContainsFunc(p.sections, func(s *section) bool { return s.id == startSection }) {
+		return errors.New("it has a start function already")
 	}
-	types, err := find(sections, typeSection)
-	if err != nil {
-		return nil, err
+	var kind, count, again int
+	if p.types.content, kind, err = appendEntry(p.types.content, []byte{typeFunction, 0, 0}); err != nil {
+		return err
 	}
-	functions, err := find(sections, functionSection)
-	if err != nil {
-		return nil, err
-	}
-	bodies, err := find(sections, codeSection)
-	if err != nil {
-		return nil, err
-	}
-	imported, err := importedFunctions(imports.content)
-	if err != nil {
-		return nil, err
-	}
-
-	typeIndex, count := 0, 0
-	if types.content, typeIndex, err = appendEntry(types.content, []byte{typeFunction, 0, 0}); err != nil {
-		return nil, err
-	}
-	if functions.content, count, err = appendEntry(functions.content, appendCount(nil, typeIndex)); err != nil {
-		return nil, err
+	if p.functions.content, count, err = appendEntry(p.functions.content, appendCount(nil, kind)); err != nil {
+		return err
 	}
 	body := appendCount([]byte{1}, startLocals)
 	body = append(append(append(body, typeI32), code...), opEnd)
-	var again int
-	if bodies.content, again, err = appendEntry(bodies.content, appendVector(nil, body)); err != nil {
-		return nil, err
+	if p.code.content, again, err = appendEntry(p.code.content, appendVector(nil, body)); err != nil {
+		return err
 	}
-	if again != count {
-		return nil, fmt.Errorf("it has %d functions and %d bodies", count, again)
+	exports := slices.IndexFunc(p.sections, func(s *section) bool { return s.id == exportSection })
+	if again != count || exports < 0 {
+		return fmt.Errorf("it has %d functions with %d bodies and exports as section %d", count, again, exports)
 	}
-
-	var all []section
-	for _, s := range sections {
-		if s.id == startSection {
-			return nil, fmt.Errorf("it has a start function already")
-		}
-		all = append(all, s)
-		if s.id == exportSection { // the start section follows it
-			all = append(all, section{startSection, appendCount(nil, imported+count)})
-		}
-	}
-	return all, nil
+	start := &section{startSection, appendCount(nil, p.imported+count)}
+	p.sections = slices.Insert(p.sections, exports+1, start) // where it belongs (5.5.2)
+	return nil
 }
 
 // appendEntry adds an entry to a section that is a vector and returns its index.
-func appendEntry(content, entry []byte) ([]byte, int, error) {
-	count, n := binary.Uvarint(content)
-	if n <= 0 {
-		return nil, 0, errCutShort
-	}
-	longer := appendCount(nil, int(count)+1)
-	longer = append(longer, content[n:]...)
-	return append(longer, entry...), int(count), nil
-}
-
-// importedFunctions counts the imports, which come first in the numbers of
-// functions.
-func importedFunctions(content []byte) (count int, err error) {
+func appendEntry(content, entry []byte) (longer []byte, index int, err error) {
 	defer cutShort(&err)
 	r := reader(content)
-	count = r.count()
-	for range count {
-		r.take(r.count()) // module
-		r.take(r.count()) // name
-		if kind := r.take(1)[0]; kind != 0 {
-			return 0, fmt.Errorf("it imports a thing of kind %d, not a function", kind)
-		}
-		r.count() // type
-	}
-	return count, nil
+	index = r.count()
+	return slices.Concat(appendCount(nil, index+1), r, entry), index, nil
 }

@@ -61,7 +61,7 @@ func buildAndMeasure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("bytes of code by package, before the linker's tables and compression")
+	fmt.Println("bytes of code by package as compiled, before tables come and wasmshrink and compression")
 	for _, p := range packages[:min(20, len(packages))] {
 		fmt.Printf("%9d  %s\n", p.Code, p.Package)
 	}

@@ -46,7 +46,9 @@ func node(t *testing.T, args ...string) string {
 // execute runs a program and returns what it printed.
 func execute(t *testing.T, wasm []byte) string {
 	t.Helper()
-	return node(t, filepath.Join(runtime.GOROOT(), "lib", "wasm", "wasm_exec_node.js"), save(t, wasm))
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	require.NoError(t, err)
+	return node(t, filepath.Join(strings.TrimSpace(string(goroot)), "lib", "wasm", "wasm_exec_node.js"), save(t, wasm))
 }
 
 func save(t *testing.T, wasm []byte) string {

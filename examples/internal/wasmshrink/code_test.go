@@ -170,6 +170,7 @@ func TestOtherBodiesStay(t *testing.T) {
 		"no table":       "global 0; set 1; block; get 2; br_if 0; unreachable; end; i32 1; end",
 		"no blocks":      "global 0; set 1; get 0; br_table 0 0; end",
 		"other table":    "global 0; set 1; block; get 2; br_table 0 0; end; i32 0; return; end",
+		"a way out":      "global 0; set 1; loop; block; get 0; br_table 0 2; end; i32 1; set 0; br 0; end; unreachable; end",
 		"no unwind":      "global 0; set 1; block; block; get 0; br_table 0 1; end; call 9; " + afterCall + "br_if 0; end; i32 0; end",
 		"loop outermost": "global 0; set 1; loop; block; get 0; br_table 0 0; end; i32 0; set 0; br 0; end; unreachable; end",
 	} {

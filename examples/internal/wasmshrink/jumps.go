@@ -47,7 +47,11 @@ func (b body) nest() (n nest, ok bool) {
 		}
 		r := reader(b.instructions[i+1].immediate)
 		for range r.count() + 1 {
-			n.table = append(n.table, len(n.open)-1-r.count())
+			depth := r.count()
+			if depth >= len(n.open) {
+				return n, false
+			}
+			n.table = append(n.table, len(n.open)-1-depth)
 		}
 		n.end = i + 2
 		return n, true

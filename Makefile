@@ -34,7 +34,7 @@ test-trimmed: ## the user agent's Go tests with the copy of sipgo that the wasm 
 	go test -timeout 5m -modfile=$$modfile ./sipua/internal/... github.com/emiago/sipgo/sip && \
 	go test -timeout 5m -modfile=$$modfile -tags=sipgo_server ./sipua/...
 
-test-wasm: ## the same as WebAssembly in Node
+test-wasm: ## the same as WebAssembly in Node; SHRINK=1 rewrites the programs as the page's wasm is
 	modfile=$$(go run -C examples ./build -modfile) && GOOS=js GOARCH=wasm \
 	go test -timeout 5m -modfile=$$modfile -tags=sipgo_server -exec "$(CURDIR)/.ci/wasm-exec" ./sipua/... ./wasm/...
 

@@ -4,6 +4,7 @@
 //	go run -C examples ./build          # build what is missing or stale
 //	go run -C examples ./build -size    # build, then print what a browser downloads
 //	go run -C examples ./build -modfile # print the -modfile that the wasm is built with
+//	go run -C examples ./build -shrink f # rewrite another program for js/wasm as the wasm is
 package main
 
 import (
@@ -13,19 +14,24 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"text/tabwriter"
 
+	"github.com/sipwasm/sipwasm/examples/internal/wasmshrink"
 	"github.com/sipwasm/sipwasm/examples/internal/webbuild"
 )
 
 func main() {
 	size := flag.Bool("size", false, "print the sizes in bytes and fail when sipwasm.wasm is over its budget")
 	modfile := flag.Bool("modfile", false, "build nothing, but write the copy of sipgo that the wasm is built with and print the path of the go.mod that uses it")
+	shrink := flag.String("shrink", "", "build nothing, but rewrite this `file`, a program for js/wasm, in less room")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	do := build
 	switch {
+	case *shrink != "":
+		do = func(context.Context) error { return shrinkFile(*shrink) }
 	case *modfile:
 		do = printModfile
 	case *size:
@@ -52,6 +58,18 @@ func printModfile(ctx context.Context) error {
 	return err
 }
 
+func shrinkFile(path string) error {
+	wasm, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	small, err := wasmshrink.Shrink(wasm, runtime.Version())
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, small, 0o644)
+}
+
 func buildAndMeasure(ctx context.Context) error {
 	r, err := webbuild.Build(ctx, options)
 	if err != nil {
@@ -61,7 +79,7 @@ func buildAndMeasure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("bytes of code by package, before the linker's tables and compression")
+	fmt.Println("bytes of code by package as compiled, before tables come and wasmshrink and compression")
 	for _, p := range packages[:min(20, len(packages))] {
 		fmt.Printf("%9d  %s\n", p.Code, p.Package)
 	}

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -31,22 +29,13 @@ func PackageSizes(ctx context.Context, o Options) ([]PackageSize, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "sipwasm-size-*")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	out := filepath.Join(dir, "named.wasm")
-	if err := compile(ctx, root, modfile, "./wasm", out, "-ldflags="); err != nil {
-		return nil, err
-	}
-	wasm, err := os.ReadFile(out)
+	wasm, err := compile(ctx, root, modfile, "./wasm", "-ldflags=")
 	if err != nil {
 		return nil, err
 	}
 	functions, err := functionSizes(wasm)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Base(out), err)
+		return nil, fmt.Errorf("the wasm with names: %w", err)
 	}
 	list, err := run(ctx, root, browserEnv, "go", "list", "-modfile="+modfile, "-deps", "./wasm")
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sipwasm/sipwasm/examples/internal/wasmshrink"
 )
 
 // wasmFlags: -trimpath and -buildvcs=false make the output depend on the
@@ -35,8 +37,9 @@ var wasmFlags = func() []string {
 // browserEnv chooses the page's platform. A workspace would refuse -modfile.
 var browserEnv = []string{"GOOS=js", "GOARCH=wasm", "GOWORK=off"}
 
-// wasmInputs are the paths below the root that the program is made of.
-var wasmInputs = []string{"go.mod", "go.sum", "sipua", "cti", "wasm"}
+// wasmInputs are the paths below the root that the program is made of, and what
+// comes after the linker.
+var wasmInputs = []string{"go.mod", "go.sum", "sipua", "cti", "wasm", "examples/internal/wasmshrink"}
 
 // buildInfo is dist/build-info.json: what the wasm was made from and what came
 // out. A test that loads the wasm can tell by it that it tests today's sources.
@@ -66,7 +69,18 @@ func buildWasm(ctx context.Context, tc toolchain, root, out string, log func(str
 
 	log("compiling " + filepath.Base(out) + " with " + tc.version + ", which takes a minute the first time")
 	begin := time.Now()
-	if err := compile(ctx, root, modfile, "./wasm", out); err != nil {
+	linked, err := compile(ctx, root, modfile, "./wasm")
+	if err != nil {
+		return false, err
+	}
+	wasm, err := wasmshrink.Shrink(linked, tc.version)
+	if errors.Is(err, wasmshrink.ErrRelease) { // a newer Go builds a program that works as well
+		log(filepath.Base(out) + " stays as large as the linker made it: " + err.Error())
+		wasm = linked
+	} else if err != nil {
+		return false, err
+	}
+	if err := replace(out, wasm); err != nil {
 		return false, err
 	}
 	if want.Wasm, err = hashFile(out); err != nil {
@@ -80,26 +94,22 @@ func buildWasm(ctx context.Context, tc toolchain, root, out string, log func(str
 	return true, replace(infoPath, append(info, '\n'))
 }
 
-// compile builds one package for js/wasm, with the modules of modfile. The linker writes beside out, and a
-// rename puts the finished file in its place.
-func compile(ctx context.Context, dir, modfile, pkg, out string, more ...string) error {
-	tmp, err := os.MkdirTemp(filepath.Dir(out), ".build-*")
+// compile builds one package for js/wasm, with the modules of modfile.
+func compile(ctx context.Context, dir, modfile, pkg string, more ...string) ([]byte, error) {
+	tmp, err := os.MkdirTemp("", "sipwasm-build-*")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer os.RemoveAll(tmp)
-	made := filepath.Join(tmp, filepath.Base(out))
+	made := filepath.Join(tmp, "made.wasm")
 	args := slices.Concat([]string{"build", "-modfile=" + modfile}, wasmFlags, more, []string{"-o", made, pkg})
 	if _, err := run(ctx, dir, browserEnv, "go", args...); err != nil {
 		if strings.Contains(err.Error(), "undefined: sip.") {
-			return fmt.Errorf("%w\nIf sipgo has it: the wasm is built with a copy whose server half is left out, see examples/internal/webbuild/sipgo.go", err)
+			return nil, fmt.Errorf("%w\nIf sipgo has it: the wasm is built with a copy whose server half is left out, see examples/internal/webbuild/sipgo.go", err)
 		}
-		return err
+		return nil, err
 	}
-	if err := os.Chmod(made, 0o644); err != nil { // the linker makes it executable, which it is not
-		return err
-	}
-	return os.Rename(made, out)
+	return os.ReadFile(made)
 }
 
 func readBuildInfo(path string) (info buildInfo) {

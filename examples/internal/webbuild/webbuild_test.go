@@ -82,12 +82,36 @@ func TestBuildCompilesWhatIsStale(t *testing.T) {
 	require.True(t, build().Rebuilt, "a source changed")
 	write(t, root, "sipua/more.go", "package sipua\n")
 	require.True(t, build().Rebuilt, "a source came")
+	write(t, root, "examples/internal/wasmshrink/rule.go", "package wasmshrink\n")
+	require.True(t, build().Rebuilt, "what comes after the linker changed")
 	fresh := sha256.Sum256([]byte(read(t, r.Wasm)))
 	write(t, root, "wasm/npm/dist/sipwasm.wasm", "not what was built")
 	require.True(t, build().Rebuilt, "the output was changed")
 	require.Equal(t, fresh, sha256.Sum256([]byte(read(t, r.Wasm))), "equal programs are equal bytes")
 	write(t, root, "wasm/npm/dist/build-info.json", "{")
 	require.True(t, build().Rebuilt, "the record was damaged")
+}
+
+func TestAnUnknownReleaseOfGoBuildsALargerProgram(t *testing.T) {
+	root := newTree(t)
+	tc, err := findToolchain(t.Context(), root)
+	require.NoError(t, err)
+	size := func(tc toolchain) (int, string) {
+		t.Helper()
+		var lines []string
+		out := filepath.Join(t.TempDir(), "sipwasm.wasm")
+		rebuilt, err := buildWasm(t.Context(), tc, root, out, func(line string) { lines = append(lines, line) })
+		require.NoError(t, err)
+		require.True(t, rebuilt)
+		return len(read(t, out)), strings.Join(lines, "\n")
+	}
+	small, log := size(tc)
+	require.NotContains(t, log, "wasmshrink")
+	tc.version = "go1.999"
+	large, log := size(tc)
+	require.Contains(t, log, "sipwasm.wasm stays as large as the linker made it")
+	require.Contains(t, log, "(this is go1.999)")
+	require.Less(t, small, large*2/3)
 }
 
 func TestBuildReportsWhatTheCompilersSay(t *testing.T) {

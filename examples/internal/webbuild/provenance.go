@@ -17,6 +17,7 @@ import (
 // declarations come from the TypeScript compiler, which only npm run build calls.
 var distFiles = []string{
 	"index.js", "index.js.map", "index.d.ts", "sipwasm.iife.js", "sipwasm.iife.js.map", "sipwasm.wasm", "sipwasm.wasm.gz",
+	"LICENSES.txt",
 }
 
 // provenance is the whole of dist/build-info.json: what the files beside it were

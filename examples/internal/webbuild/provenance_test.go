@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,4 +139,16 @@ func TestScriptForPages(t *testing.T) {
 
 	write(t, root, "wasm/npm/src/index.ts", "export const source = import.meta.url;\n")
 	require.ErrorContains(t, bundlePackage(tc, root, filepath.Join(root, "wasm/npm/src/index.ts"), dist), "import.meta")
+}
+
+func TestLicenses(t *testing.T) {
+	root := newTree(t)
+	write(t, root, "wasm/main.go", "package main\n\nimport _ \""+sipgoPath+"/sip\"\n\nfunc main() {}\n")
+	r, err := Build(t.Context(), Options{Root: root})
+	require.NoError(t, err)
+	text := read(t, r.Dist, "LICENSES.txt")
+	require.Contains(t, text, "\nGo 1.")
+	require.Contains(t, text, "Copyright 2009 The Go Authors.")
+	require.Contains(t, text, "\n"+sipgoPath+" v")
+	require.Equal(t, 2, strings.Count(text, "==\n\n"), "Go, sipgo, and nobody else")
 }

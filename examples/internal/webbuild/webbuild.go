@@ -79,6 +79,9 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if err := compress(r.Wasm, r.Rebuilt); err != nil {
 		return r, err
 	}
+	if err := licenses(ctx, tc, root, filepath.Join(dist, "LICENSES.txt"), r.Rebuilt); err != nil {
+		return r, err
+	}
 	return r, describe(ctx, root, dist)
 }
 

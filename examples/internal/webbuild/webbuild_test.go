@@ -70,7 +70,7 @@ func TestBuildCompilesWhatIsStale(t *testing.T) {
 	require.True(t, r.Rebuilt, "missing")
 	require.Equal(t, filepath.Join(root, "wasm", "npm", "dist"), r.Dist)
 	require.Equal(t, []string{
-		"build-info.json", "index.js", "index.js.map", "sipwasm.iife.js", "sipwasm.iife.js.map", "sipwasm.wasm", "sipwasm.wasm.gz",
+		"LICENSES.txt", "build-info.json", "index.js", "index.js.map", "sipwasm.iife.js", "sipwasm.iife.js.map", "sipwasm.wasm", "sipwasm.wasm.gz",
 	}, files(t, r.Dist))
 	require.True(t, strings.HasPrefix(read(t, r.Wasm), "\x00asm"))
 

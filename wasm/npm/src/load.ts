@@ -144,7 +144,7 @@ async function compileBytes(source: BufferSource, name: string): Promise<WebAsse
   if (!(bytes[0] === 0x00 && bytes[1] === 0x61 && bytes[2] === 0x73 && bytes[3] === 0x6d)) {
     throw new SipError("wasm-wrong-type", /^\s*<[!h]/i.test(new TextDecoder().decode(bytes.subarray(0, 64)))
       ? `got HTML instead of wasm from ${name}: the server answers with a page where the file is missing. ` +
-        'Copy sipwasm.wasm there, pass its address as the option wasm, or, with Vite, set optimizeDeps.exclude to ["sipwasm"]'
+        'Copy sipwasm.wasm there, pass its address as the option wasm, or, with Vite 7 and older, set optimizeDeps.exclude to ["sipwasm"]'
       : `${name} is not WebAssembly: it begins with ${[...bytes.subarray(0, 4)].map((b) => b.toString(16).padStart(2, "0")).join(" ") || "nothing"}`);
   }
   try {

@@ -10,6 +10,8 @@ import { promisify } from "node:util";
 
 const NPM = fileURLToPath(new URL("../../", import.meta.url));
 const tools = createRequire(join(NPM, "tools/package.json"));
+/** The TypeScript compiler of today, for programs that use the package. */
+export const TSC = join(NPM, "node_modules/typescript/bin/tsc");
 const run = promisify(execFile);
 
 /** A program of others that the tests run, as its documentation imports it. */

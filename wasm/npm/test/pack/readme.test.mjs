@@ -5,15 +5,13 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { fileOf, serveSite } from "../browser/site.mjs";
 import { launchChromium, recordSip } from "../interop/chromium.mjs";
 import { DOMAIN, passwordOf, startKamailio } from "../interop/kamailio.mjs";
-import { pack, project, viteBuild } from "./project.mjs";
+import { pack, project, TSC, viteBuild } from "./project.mjs";
 
 const ROOT = new URL("../../../../", import.meta.url);
-const TSC = fileURLToPath(new URL("wasm/npm/node_modules/typescript/bin/tsc", ROOT));
 
 /** What `npm create vite` makes of its template vanilla-ts, without its own page. */
 const FRESH = {

@@ -1,14 +1,16 @@
 // What is in the tarball, and that it is what it says it is.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { pack, project } from "./project.mjs";
+import { pack, project, TSC } from "./project.mjs";
 
 describe("tarball", () => {
   let files, directory, installed;
@@ -22,7 +24,7 @@ describe("tarball", () => {
 
   test("it has what is needed and nothing else", () => {
     assert.deepEqual([...files].sort(), [
-      "LICENSE", "README.md", "dist/build-info.json", "dist/index.d.ts", "dist/index.js", "dist/index.js.map", "dist/sipwasm.iife.js",
+      "LICENSE", "README.md", "dist/LICENSES.txt", "dist/build-info.json", "dist/index.d.ts", "dist/index.js", "dist/index.js.map", "dist/sipwasm.iife.js",
       "dist/sipwasm.iife.js.map", "dist/sipwasm.wasm", "dist/sipwasm.wasm.gz", "package.json",
     ]);
     assert.deepEqual(read("LICENSE"), readFileSync(fileURLToPath(new URL("../../../../LICENSE", import.meta.url))));
@@ -57,6 +59,19 @@ describe("tarball", () => {
         assert.ok(existsSync(join(installed, target.types)));
       }
     }
+  });
+
+  test("TypeScript knows the global of the script", async () => {
+    writeFileSync(join(directory, "tsconfig.json"), JSON.stringify({
+      compilerOptions: { target: "es2022", module: "esnext", moduleResolution: "bundler", moduleDetection: "legacy", types: ["sipwasm"], strict: true, noEmit: true },
+      files: ["phone.ts"],
+    }));
+    writeFileSync(join(directory, "phone.ts"), `
+      function phone(uri: string): Promise<sipwasm.UserAgent> { return sipwasm.UserAgent.create({ uri, servers: ["wss://example.com"] }); }
+      // @ts-expect-error
+      phone(1);
+    `);
+    await promisify(execFile)(process.execPath, [TSC, "-p", directory]).catch(({ stdout }) => assert.fail(stdout));
   });
 
   test("importing it touches nothing, so that a server may render with it", async () => {

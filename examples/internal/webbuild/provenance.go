@@ -78,11 +78,12 @@ func commit(ctx context.Context, root string) string {
 	if changed, err := run(ctx, root, nil, "git", sources...); err != nil || changed != "" {
 		return ""
 	}
-	head, err := run(ctx, root, nil, "git", "rev-parse", "HEAD")
-	if err != nil {
+	found, err := run(ctx, root, nil, "git", "rev-parse", "HEAD", "--show-prefix")
+	head, prefix, _ := strings.Cut(found, "\n")
+	if err != nil || strings.TrimSpace(prefix) != "" { // a copy inside of somebody else's repository
 		return ""
 	}
-	return strings.TrimSpace(head)
+	return head
 }
 
 // compress writes path.gz for hosts that store files as they are and limit their

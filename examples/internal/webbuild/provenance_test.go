@@ -77,6 +77,11 @@ func TestProvenance(t *testing.T) {
 	write(t, root, "wasm/npm/src/index.ts", read(t, root, "wasm/npm/src/index.ts")+"export const more = 1;\n")
 	_, p = build()
 	require.Empty(t, p.Commit, "these sources are nobody's commit")
+
+	git("add", ".")
+	git("commit", "-q", "-m", "more")
+	require.NotEmpty(t, commit(t.Context(), root))
+	require.Empty(t, commit(t.Context(), filepath.Join(root, "wasm")), "what is above it is another project's")
 }
 
 func TestCompressedWasm(t *testing.T) {

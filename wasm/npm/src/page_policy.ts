@@ -39,10 +39,12 @@ export function socketByPolicy(url: string, make: () => WebSocket): WebSocket {
   try {
     socket = make();
   } catch (cause) {
-    if (cause instanceof DOMException && cause.name === "SecurityError" && isMixed(url, "ws:")) throw mixed(url, "wss", cause);
+    const { name } = Object(cause) as { name?: unknown };
+    if (name === "SecurityError" && isMixed(url, "ws:")) throw mixed(url, "wss", cause);
+    if (name === "NS_ERROR_CONTENT_BLOCKED") throw blocked(url, cause); // Firefox
     throw cause;
   }
-  // Over before any server was asked. Chromium fires no close event then, only an error that says nothing.
+  // Chromium: over before any server was asked. No close event follows, only an error that says nothing.
   if (socket.readyState >= 2) throw blocked(url);
   return socket;
 }

@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo build test setup lint test-native test-trimmed test-wasm test-ts test-browser test-softphone interop fuzz soak bench-core size clean
+.PHONY: help demo build test setup lint test-native test-trimmed test-wasm test-ts test-browser test-pack test-softphone interop fuzz soak bench-core size docs api clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ test-ts: build ## TypeScript: type check and unit tests
 test-browser: build ## the npm package in Chromium: bad input, denied devices, two user agents
 	@.ci/netns node --test --test-reporter=spec --test-concurrency=1 --test-timeout=120000 wasm/npm/test/browser/*.test.mjs
 
+test-pack: build ## the npm tarball in fresh projects: Vite, webpack, esbuild, <script>, and the README's first lines
+	@.ci/netns node --test --test-reporter=spec --test-concurrency=1 --test-timeout=120000 wasm/npm/test/pack/*.test.mjs
+
 test-softphone: build ## the demo in Chromium, as its visitor sees it
 	@go build -C examples -o /dev/null ./softphone # while the network is there
 	@.ci/netns node --test --test-reporter=spec --test-concurrency=1 --test-timeout=300000 examples/softphone/*.test.mjs
@@ -64,6 +67,12 @@ bench-core: build ## messages per second: native, wasm, JsSIP, SIP.js (not part 
 
 size: ## what the wasm is made of and its size; fails when it is over its budget
 	@go run -C examples ./build -size
+
+docs: build ## build/docs: the pages of the TypeScript API
+	@cd wasm/npm/tools && npx --no-install typedoc
+
+api: build ## take over a change of the TypeScript API into testdata/api, which test-ts compares it with
+	@mkdir -p testdata/api && cp wasm/npm/dist/index.d.ts testdata/api/sipwasm.d.ts
 
 clean: ## delete what was built and logged
 	rm -rf build wasm/npm/dist examples/softphone/dist

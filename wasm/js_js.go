@@ -139,9 +139,30 @@ func isArray(v js.Value) bool { return js.Global().Get("Array").Call("isArray", 
 
 // exceptionName is the name of a DOMException or Error, such as "NotAllowedError".
 func exceptionName(err error) string {
-	var e js.Error
-	if errors.As(err, &e) {
-		return text(e.Value, "name")
+	v, _ := exceptionOf(err)
+	return text(v, "name")
+}
+
+// exceptionOf is what JavaScript threw. Where several attempts have failed it is the
+// first one's, and only when each of them ended by an exception.
+func exceptionOf(err error) (js.Value, bool) {
+	switch e := err.(type) {
+	case js.Error:
+		return e.Value, true
+	case interface{ Unwrap() error }:
+		return exceptionOf(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var first js.Value
+		for i, one := range e.Unwrap() {
+			v, ok := exceptionOf(one)
+			if !ok {
+				return v, false
+			}
+			if i == 0 {
+				first = v
+			}
+		}
+		return first, true
 	}
-	return ""
+	return js.Undefined(), false
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"syscall/js"
 	"testing"
@@ -95,6 +97,25 @@ func TestPortConnectionFails(t *testing.T) {
 	e := f.refused(f.begin("register", ua, nil), "connection-failed")
 	require.Equal(t, "SecurityError", text(e.Get("cause"), "name"))
 	f.expectEvent(ua, "registrationFailed")
+}
+
+// The exception is the cause of a failure when nothing else has failed besides.
+func TestExceptionOf(t *testing.T) {
+	thrown := js.Error{Value: js.Global().Get("Error").New("thrown")}
+	other := js.Error{Value: js.Global().Get("Error").New("other")}
+	plain := errors.New("plain")
+	for _, err := range []error{
+		thrown, errors.Join(thrown), errors.Join(thrown, other),
+		&sipua.Error{Code: sipua.CodeConnectionFailed, Err: errors.Join(fmt.Errorf("first: %w", thrown), other)},
+	} {
+		v, ok := exceptionOf(err)
+		require.True(t, ok, "%v", err)
+		require.True(t, v.Equal(thrown.Value), "%v", err)
+	}
+	for _, err := range []error{nil, plain, errors.Join(plain), errors.Join(thrown, plain), errors.Join(plain, thrown), &sipua.Error{Code: sipua.CodeInternal}} {
+		_, ok := exceptionOf(err)
+		require.False(t, ok, "%v", err)
+	}
 }
 
 func TestPortConnectTimeout(t *testing.T) {

@@ -170,9 +170,8 @@ func errorObject(err error) map[string]any {
 			o["reason"] = e.Reason
 		}
 	}
-	var thrown js.Error
-	if errors.As(err, &thrown) {
-		o["cause"] = thrown.Value
+	if thrown, ok := exceptionOf(err); ok {
+		o["cause"] = thrown
 	}
 	return o
 }

@@ -28,8 +28,11 @@ const (
 // while it still connects, so that it does not open later unseen.
 func (t sockets) Dial(ctx context.Context, url string) (sipua.Conn, error) {
 	ws, err := try(func() js.Value { return t.host.Get("WebSocket").New(url, "sip") })
+	if exceptionName(err) == "SipError" { // the page refuses: the facade has said it, without the address
+		return nil, err
+	}
 	if err != nil {
-		// SecurityError: ws:// in a page from https://. SyntaxError: no such URL.
+		// SecurityError: a port that is closed to pages. SyntaxError: no such URL.
 		return nil, fmt.Errorf("the browser does not open %s: %w", url, err)
 	}
 	ws.Set("binaryType", "arraybuffer")

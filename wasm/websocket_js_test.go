@@ -168,6 +168,18 @@ func TestSocketConstructorThrows(t *testing.T) {
 	})
 }
 
+// What the facade throws in the browser's place is its own error, and it names no
+// address: that may hold a secret, with which the flow would drop the whole error.
+func TestSocketRefusedByThePage(t *testing.T) {
+	p := newPage(t)
+	p.Set("WebSocket", js.Global().Get("Function").New(`return class {
+		constructor() { throw Object.assign(new Error("use wss"), { name: "SipError" }); }
+	}`).Invoke())
+	_, err := sockets{host: p.Value}.Dial(context.Background(), "ws://sip.example.com/?token=secret")
+	require.EqualError(t, err, "JavaScript error: use wss")
+	require.Equal(t, "SipError", exceptionName(err))
+}
+
 func TestSocketServerDoesNotRead(t *testing.T) {
 	p := newPage(t)
 	conn, ws := p.open()

@@ -65,7 +65,7 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	}
 	entry := filepath.Join(npm, "src", "index.ts")
 	// TypeScript first: its mistakes show in milliseconds.
-	if err := bundle(tc, root, entry, dist); err != nil {
+	if err := bundlePackage(tc, root, entry, dist); err != nil {
 		return r, err
 	}
 	for _, p := range o.Pages {
@@ -73,8 +73,16 @@ func Build(ctx context.Context, o Options) (Result, error) {
 			return r, err
 		}
 	}
-	r.Rebuilt, err = buildWasm(ctx, tc, root, r.Wasm, o.Log)
-	return r, err
+	if r.Rebuilt, err = buildWasm(ctx, tc, root, r.Wasm, o.Log); err != nil {
+		return r, err
+	}
+	if err := compress(r.Wasm, r.Rebuilt); err != nil {
+		return r, err
+	}
+	if err := licenses(ctx, tc, root, filepath.Join(dist, "LICENSES.txt"), r.Rebuilt); err != nil {
+		return r, err
+	}
+	return r, describe(ctx, root, dist)
 }
 
 func within(root, path string) string {

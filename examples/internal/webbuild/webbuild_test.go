@@ -21,10 +21,15 @@ func newTree(t *testing.T) string {
 	write(t, root, "go.sum", read(t, "../../../go.sum"))
 	write(t, root, "sipua/sipua.go", "package sipua\n\nconst Version = \"1\"\n")
 	write(t, root, "wasm/main.go", "package main\n\nimport _ \""+modulePath+"/sipua\"\n\nfunc main() {}\n")
+	write(t, root, "wasm/npm/package.json", `{ "name": "sipwasm", "version": "7.8.9", "files": ["dist"] }`)
 	write(t, root, "wasm/npm/src/index.ts", `import { createGo } from "./wasm_exec.js";
+import { defaultLocation } from "./wasm_location.js";
 export const make = (host: unknown) => createGo(host);
-export const source = new URL("./sipwasm.wasm", import.meta.url);
+export const source = defaultLocation();
 `)
+	for _, name := range []string{"wasm_location.ts", "wasm_location_script.ts", "errors.ts"} {
+		write(t, root, "wasm/npm/src/"+name, read(t, "../../../wasm/npm/src", name))
+	}
 	return root
 }
 
@@ -64,7 +69,9 @@ func TestBuildCompilesWhatIsStale(t *testing.T) {
 	r := build()
 	require.True(t, r.Rebuilt, "missing")
 	require.Equal(t, filepath.Join(root, "wasm", "npm", "dist"), r.Dist)
-	require.Equal(t, []string{"build-info.json", "index.js", "sipwasm.wasm"}, files(t, r.Dist))
+	require.Equal(t, []string{
+		"LICENSES.txt", "build-info.json", "index.js", "index.js.map", "sipwasm.iife.js", "sipwasm.iife.js.map", "sipwasm.wasm", "sipwasm.wasm.gz",
+	}, files(t, r.Dist))
 	require.True(t, strings.HasPrefix(read(t, r.Wasm), "\x00asm"))
 
 	var info buildInfo
@@ -119,7 +126,7 @@ func TestBuildReportsWhatTheCompilersSay(t *testing.T) {
 	write(t, root, "wasm/main.go", "package main\n\nfunc main() { undefined() }\n")
 	_, err := Build(t.Context(), Options{Root: root})
 	require.ErrorContains(t, err, "undefined: undefined")
-	require.Equal(t, []string{"index.js"}, files(t, filepath.Join(root, "wasm", "npm", "dist")), "no remains")
+	require.Equal(t, []string{"index.js", "index.js.map", "sipwasm.iife.js", "sipwasm.iife.js.map"}, files(t, filepath.Join(root, "wasm", "npm", "dist")), "no remains")
 
 	write(t, root, "wasm/npm/src/index.ts", "export const = 1;\n")
 	_, err = Build(t.Context(), Options{Root: root})

@@ -41,7 +41,11 @@ function sentence(error: SipError, context: Context = {}): string {
     case "media-denied": return "The microphone is blocked. Allow it in the browser’s site settings, then call again.";
     case "media-not-found": return "There is no microphone. Plug one in, then call again.";
     case "media-failed": return "The sound connection to the other side failed.";
+    case "mixed-content": return `This page is secure, so ${server} has to be too: an address that begins with wss://.`;
+    case "blocked-by-csp": return "This page’s own policy forbids that. Whoever runs the page has to allow it.";
     case "load-failed": return "The phone program could not be loaded. Reload the page.";
+    case "wasm-not-found": case "wasm-wrong-type": case "wasm-damaged": case "wasm-mismatch":
+      return "The phone program is not what this page needs. Reload the page; if that does not help, whoever runs it has to deploy it again.";
     case "invalid-argument": return "That cannot be used as it stands.";
     case "unsupported": return "This browser or the other side cannot do that.";
     case "protocol": return "The server sent something that makes no sense.";

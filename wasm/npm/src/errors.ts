@@ -18,14 +18,20 @@
  * | `media-failed` | the peer connection failed or refused a description |
  * | `unsupported` | this browser or the other side cannot do it |
  * | `internal` | a defect of this package |
- * | `load-failed` | sipwasm.wasm could not be loaded; the message says what to do |
+ * | `mixed-content` | a page from https: asks for ws: or http: |
+ * | `blocked-by-csp` | the page's Content-Security-Policy forbids it; the message names the directive |
+ * | `load-failed` | sipwasm.wasm could not be downloaded: the network or the server failed |
+ * | `wasm-not-found` | there is no sipwasm.wasm at its address, or no address is known |
+ * | `wasm-wrong-type` | something else is at that address, such as an HTML page |
+ * | `wasm-damaged` | sipwasm.wasm is cut off or damaged |
+ * | `wasm-mismatch` | it belongs to another release than the JavaScript, or to another program |
  */
 export type ErrorCode = (typeof codes)[number];
 
 const codes = [
   "invalid-argument", "invalid-state", "closed", "connection-failed", "connection-lost", "timeout", "rejected",
   "unauthorized", "canceled", "protocol", "media-denied", "media-not-found", "media-failed", "unsupported", "internal",
-  "load-failed",
+  "mixed-content", "blocked-by-csp", "load-failed", "wasm-not-found", "wasm-wrong-type", "wasm-damaged", "wasm-mismatch",
 ] as const;
 
 /** What a {@link SipError} carries besides its code and message. */
@@ -78,6 +84,11 @@ export interface ErrorRecord {
 
 /** @internal Makes a real error, with a stack, of a rejection from the Go side. */
 export function errorFrom(record: ErrorRecord): SipError {
+  // What the page itself refuses has come from this side: see page_policy.ts.
+  if (record.code === "connection-failed" && record.cause instanceof SipError) {
+    const { code, message, cause } = record.cause;
+    return new SipError(code, record.op ? `${record.op}: ${message}` : message, { ...(record.op && { op: record.op }), cause });
+  }
   const code = codes.find((c) => c === record.code) ?? "internal";
   return new SipError(code, record.message, {
     ...(record.op ? { op: record.op } : {}),

@@ -172,5 +172,8 @@ export interface CallEvents {
   /** The stream with the other side's sound exists. Its video joins it: `media` tells when. */
   remotestream: { readonly stream: MediaStream };
   /** The browser refused to play the sound without a gesture. Call `resume` in the handler of a click. */
-  autoplayBlocked: { readonly resume: () => Promise<void> };
+  autoplayBlocked: {
+    /** Plays it. Rejects when the browser refuses again. */
+    readonly resume: () => Promise<void>;
+  };
 }

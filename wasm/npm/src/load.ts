@@ -1,7 +1,9 @@
-import { SipError } from "./errors.js";
+import { SipError, type ErrorCode } from "./errors.js";
 import { completeHost, pageHost, type Host } from "./host.js";
 import type { Port } from "./port.js";
+import { fetchByPolicy } from "./page_policy.js";
 import { start } from "./runtime.js";
+import { defaultLocation } from "./wasm_location.js";
 
 /**
  * Where sipwasm.wasm comes from: an address, a response of fetch, its bytes, or a compiled module. Addresses, responses
@@ -11,7 +13,7 @@ export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Mo
 
 /** Options of {@link load}. */
 export interface LoadOptions {
-  /** Where sipwasm.wasm comes from. Default: the file beside this module. */
+  /** Where sipwasm.wasm comes from. Default: the file beside this module, or beside the script sipwasm.iife.js. */
   wasm?: WasmSource;
   /** What to use instead of the page's own objects. Default: the page's own. */
   host?: Partial<Host>;
@@ -24,7 +26,8 @@ export interface LoadOptions {
  * The program is loaded once for each `wasm` and `host` and shared by the user agents created with the same two. After a
  * failure it may be tried again.
  *
- * @throws {SipError} with code "load-failed" and a message that says what to do.
+ * @throws {SipError} "load-failed", "wasm-not-found", "wasm-wrong-type", "wasm-damaged", "wasm-mismatch", "blocked-by-csp", "mixed-content": see
+ * {@link ErrorCode}. The message says what to do.
  */
 export async function load(options: LoadOptions = {}): Promise<void> {
   await loadPort(options);
@@ -40,7 +43,7 @@ class Cache {
 
 /** @internal As {@link load}, but gives the port. */
 export function loadPort({ wasm, host }: LoadOptions): Promise<Port> {
-  const source = wasm ?? new URL("./sipwasm.wasm", import.meta.url);
+  const source = wasm ?? defaultLocation();
   const owner = host ?? pageHost;
   const cache = ports.get(owner) ?? new Cache();
   ports.set(owner, cache);
@@ -90,11 +93,12 @@ async function compile(source: WasmSource): Promise<WebAssembly.Module> {
 
 async function get(address: string | URL): Promise<Response> {
   try {
-    return await fetch(address);
+    return await fetchByPolicy(address);
   } catch (cause) {
+    if (cause instanceof SipError) throw cause;
     const hint = String(address).startsWith("file:")
       ? "fetch cannot read files, so read it yourself and pass its bytes as the option wasm"
-      : "check the address, the network and the page's Content-Security-Policy (connect-src)";
+      : "check the address and the network";
     throw new SipError("load-failed", `could not fetch ${address}: ${hint}`, { cause });
   }
 }
@@ -102,9 +106,11 @@ async function get(address: string | URL): Promise<Response> {
 async function compileResponse(response: Response): Promise<WebAssembly.Module> {
   const name = response.url || "the response given";
   if (!response.ok) {
-    throw new SipError("load-failed",
-      `${name} answered ${response.status} ${response.statusText}`.trimEnd() +
-      ": copy sipwasm.wasm there, or pass its address as the option wasm", { status: response.status });
+    const gone = response.status === 404 || response.status === 410;
+    const answer = `${name} answered ${response.status} ${response.statusText}`.trimEnd();
+    throw gone
+      ? new SipError("wasm-not-found", `${answer}: copy sipwasm.wasm there, or pass its address as the option wasm`, { status: response.status })
+      : new SipError("load-failed", `${answer}: that is the server's to mend; try again`, { status: response.status });
   }
   if (response.bodyUsed) {
     throw new SipError("load-failed", `the body of ${name} was read already: pass a fresh response`);
@@ -136,18 +142,19 @@ async function compileBytes(source: BufferSource, name: string): Promise<WebAsse
   let bytes = view(source);
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = await gunzip(bytes, name);
   if (!(bytes[0] === 0x00 && bytes[1] === 0x61 && bytes[2] === 0x73 && bytes[3] === 0x6d)) {
-    throw new SipError("load-failed", /^\s*<[!h]/i.test(new TextDecoder().decode(bytes.subarray(0, 64)))
+    throw new SipError("wasm-wrong-type", /^\s*<[!h]/i.test(new TextDecoder().decode(bytes.subarray(0, 64)))
       ? `got HTML instead of wasm from ${name}: the server answers with a page where the file is missing. ` +
-        'Copy sipwasm.wasm there, pass its address as the option wasm, or, with Vite, set optimizeDeps.exclude to ["sipwasm"]'
+        'Copy sipwasm.wasm there, pass its address as the option wasm, or, with Vite 7 and older, set optimizeDeps.exclude to ["sipwasm"]'
       : `${name} is not WebAssembly: it begins with ${[...bytes.subarray(0, 4)].map((b) => b.toString(16).padStart(2, "0")).join(" ") || "nothing"}`);
   }
   try {
     return await WebAssembly.compile(bytes);
   } catch (cause) {
     const blocked = /unsafe-eval|disallowed|Content.Security.Policy|CSP/i.test(String(cause));
-    throw new SipError("load-failed", blocked
-      ? "the page's Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src"
-      : `${name} does not compile: it is damaged or cut off`, { cause });
+    const [code, message]: [ErrorCode, string] = blocked
+      ? ["blocked-by-csp", "the page's Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src"]
+      : ["wasm-damaged", `${name} does not compile: it is damaged or cut off; deploy it again, byte for byte`];
+    throw new SipError(code, message, { cause });
   }
 }
 
@@ -162,6 +169,6 @@ async function gunzip(bytes: Uint8Array<ArrayBuffer>, name: string): Promise<Uin
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   } catch (cause) {
-    throw new SipError("load-failed", `${name} is damaged gzip, or this browser cannot decompress it`, { cause });
+    throw new SipError("wasm-damaged", `${name} is damaged gzip, or this browser cannot decompress it`, { cause });
   }
 }

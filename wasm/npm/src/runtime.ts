@@ -2,6 +2,7 @@ import { SipError } from "./errors.js";
 import { report } from "./emitter.js";
 import type { Host } from "./host.js";
 import { Lane } from "./lane.js";
+import { socketByPolicy } from "./page_policy.js";
 import { Port, type Program } from "./port.js";
 import { VERSION } from "./version.js";
 import { createGo, type Go } from "./wasm_exec.js";
@@ -40,7 +41,7 @@ export async function start(module: WebAssembly.Module, host: Host, onExit: () =
     ready: (program: Program) => {
       if (program.version !== VERSION) {
         silence(go);
-        settle.reject(new SipError("load-failed",
+        settle.reject(new SipError("wasm-mismatch",
           `sipwasm.wasm is version ${program.version}, but its JavaScript is ${VERSION}: deploy both files of one release, ` +
           "and look for a cache that still holds an old one"));
         return;
@@ -65,9 +66,9 @@ export async function start(module: WebAssembly.Module, host: Host, onExit: () =
 
   const foreign = "this WebAssembly module is not the sipwasm.wasm of this package";
   const instance = await WebAssembly.instantiate(module, go.importObject).catch((cause: unknown) => {
-    throw new SipError("load-failed", foreign, { cause });
+    throw new SipError("wasm-mismatch", foreign, { cause });
   });
-  if (typeof instance.exports["run"] !== "function") throw new SipError("load-failed", foreign);
+  if (typeof instance.exports["run"] !== "function") throw new SipError("wasm-mismatch", foreign);
   scope["lane"] = new Lane(instance, (f) => {
     if (exited) return;
     try {
@@ -95,7 +96,7 @@ function silence(go: Go): void {
 function tracked(Base: typeof WebSocket, open: Set<WebSocket>): typeof WebSocket {
   return new Proxy(Base, {
     construct(target, args, newTarget) {
-      const socket = Reflect.construct(target, args, newTarget) as WebSocket;
+      const socket = socketByPolicy(String(args[0]), () => Reflect.construct(target, args, newTarget) as WebSocket);
       open.add(socket);
       socket.addEventListener("close", () => open.delete(socket), { once: true });
       return socket;

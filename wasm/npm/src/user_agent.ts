@@ -60,7 +60,7 @@ export class UserAgent {
   /**
    * Loads the Go program when that has not been done and makes a user agent. It connects when it first has to: in
    * {@link register} or {@link call}.
-   * @throws {SipError} "invalid-argument" with a message that names the option; "load-failed".
+   * @throws {SipError} "invalid-argument" with a message that names the option, and as {@link load}.
    */
   static async create(options: UserAgentOptions): Promise<UserAgent> {
     check("create", userAgentRules, options, "uri", "servers");
@@ -105,7 +105,7 @@ export class UserAgent {
   /**
    * Opens the connection when there is none and keeps it open from then on, for those who do not register. Attempts go on after
    * one that failed; see the event `reconnecting`.
-   * @throws {SipError} "connection-failed", "closed".
+   * @throws {SipError} "connection-failed", or "mixed-content" or "blocked-by-csp" when the page may reach none of the servers; "closed".
    */
   async connect({ signal }: Waiting = {}): Promise<void> {
     await this.#act("connect", signal);
@@ -115,7 +115,7 @@ export class UserAgent {
    * Connects when needed and registers (RFC 3261 section 10), and keeps it so until {@link unregister}: it refreshes in time,
    * connects again when the connection is lost, and tries again after a failure that may pass. Resolves when the registrar has
    * accepted, rejects when the first attempt failed; the event `registrationFailed` says by `final` whether there will be others.
-   * @throws {SipError} "connection-failed", "unauthorized", "rejected", "timeout", "closed".
+   * @throws {SipError} "unauthorized", "rejected", "timeout", and as {@link connect}.
    */
   async register({ signal }: Waiting = {}): Promise<void> {
     await this.#act("register", signal);

@@ -15,10 +15,10 @@ async function loads(source) {
   assert.match(ua.instanceId, /^urn:uuid:/);
 }
 
-async function failure(options) {
+async function failure(options, code = "load-failed") {
   const error = await load(options).then(() => assert.fail("it loaded"), (e) => e);
   assert.ok(error instanceof SipError && error instanceof Error);
-  assert.equal(error.code, "load-failed");
+  assert.equal(error.code, code, error.message);
   return error;
 }
 
@@ -72,18 +72,24 @@ test("a failing source says what to do", async (t) => {
     "/nothing": { headers: wasm },
     "/cut": { headers: wasm, body: bytes.subarray(0, 5000) },
     "/badgzip": { headers: octets, body: Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3]) },
+    "/cutgzip": { headers: octets, body: gzipSync(bytes).subarray(0, 5000) },
+    "/410": { status: 410, headers: html },
+    "/503": { status: 503, headers: html },
   })[url]);
-  const message = async (path) => (await failure({ wasm: base + path })).message;
+  const message = async (path, code) => (await failure({ wasm: base + path }, code)).message;
 
-  const missing = await failure({ wasm: `${base}/404` });
+  const missing = await failure({ wasm: `${base}/404` }, "wasm-not-found");
   assert.match(missing.message, /\/404 answered 404 Not Found: copy sipwasm\.wasm there/);
   assert.equal(missing.status, 404);
-  assert.match(await message("/page"), /^got HTML instead of wasm from .*\/page: .*optimizeDeps\.exclude/);
-  assert.match(await message("/page-as-wasm"), /^got HTML instead of wasm/);
-  assert.match(await message("/text"), /is not WebAssembly: it begins with 68 65 6c 6c/);
-  assert.match(await message("/nothing"), /is not WebAssembly: it begins with nothing/);
-  assert.match(await message("/cut"), /does not compile: it is damaged or cut off/);
-  assert.match(await message("/badgzip"), /damaged gzip/);
+  assert.match(await message("/page", "wasm-wrong-type"), /^got HTML instead of wasm from .*\/page: .*optimizeDeps\.exclude/);
+  assert.match(await message("/page-as-wasm", "wasm-wrong-type"), /^got HTML instead of wasm/);
+  assert.match(await message("/text", "wasm-wrong-type"), /is not WebAssembly: it begins with 68 65 6c 6c/);
+  assert.match(await message("/nothing", "wasm-wrong-type"), /is not WebAssembly: it begins with nothing/);
+  assert.match(await message("/cut", "wasm-damaged"), /does not compile: it is damaged or cut off/);
+  assert.match(await message("/badgzip", "wasm-damaged"), /damaged gzip/);
+  assert.match(await message("/cutgzip", "wasm-damaged"), /damaged gzip/);
+  assert.match(await message("/410", "wasm-not-found"), /answered 410 Gone/);
+  assert.match(await message("/503"), /answered 503 Service Unavailable: .*try again/);
 });
 
 test("a server that is not there, a file address and a used response are told apart", async () => {
@@ -105,14 +111,14 @@ test("a Content-Security-Policy without wasm-unsafe-eval is named", async (t) =>
   t.mock.method(WebAssembly, "compile", async () => {
     throw new WebAssembly.CompileError("WebAssembly.compile(): Wasm code generation disallowed by embedder");
   });
-  assert.match((await failure({ wasm: bytes })).message, /add 'wasm-unsafe-eval' to its script-src/);
+  assert.match((await failure({ wasm: bytes }, "blocked-by-csp")).message, /add 'wasm-unsafe-eval' to its script-src/);
 });
 
 test("another WebAssembly module is refused", async () => {
   const empty = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
-  assert.match((await failure({ wasm: empty })).message, /not the sipwasm\.wasm of this package/);
+  assert.match((await failure({ wasm: empty }, "wasm-mismatch")).message, /not the sipwasm\.wasm of this package/);
   const foreign = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 2, 7, 1, 1, 0x78, 1, 0x79, 0, 0); // imports x.y
-  assert.match((await failure({ wasm: foreign })).message, /not the sipwasm\.wasm of this package/);
+  assert.match((await failure({ wasm: foreign }, "wasm-mismatch")).message, /not the sipwasm\.wasm of this package/);
 });
 
 test("after a failure the next load tries again", async (t) => {
@@ -151,14 +157,14 @@ test("two programs run side by side", async () => {
 
 test("JavaScript and wasm of different releases refuse each other", async () => {
   const program = new Program({ version: "9.9.9" });
-  const error = await failure({ wasm: await fakeModule(), host: program.host });
+  const error = await failure({ wasm: await fakeModule(), host: program.host }, "wasm-mismatch");
   assert.ok(error.message.includes("9.9.9") && error.message.includes(VERSION), error.message);
 });
 
 test("a program that was refused is not resumed, not even by its timers", async (t) => {
   const timers = t.mock.method(globalThis, "setTimeout");
   const program = new Program({ version: "9.9.9", start: (p) => { p.control.timer(); p.ready(); } });
-  await failure({ wasm: await fakeModule(), host: program.host });
+  await failure({ wasm: await fakeModule(), host: program.host }, "wasm-mismatch");
   assert.equal(timers.mock.callCount(), 1);
   timers.mock.calls[0].arguments[0](); // returns
   program.host.WebSocket.prototype.addEventListener = () => assert.fail("it runs");

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"syscall/js"
-	"time"
 
 	"github.com/sipwasm/sipwasm/sipua"
 )
@@ -108,55 +107,7 @@ func stopped(t js.Value) bool {
 // isVideo asks the receiver, because a sender may have no track.
 func isVideo(t js.Value) bool { return text(t.Get("receiver").Get("track"), "kind") == "video" }
 
-// gathering is how far the candidates of a local description are.
-type gathering struct {
-	complete bool
-	ufrag    string // of the ICE generation (RFC 8839 section 5.4)
-}
-
-func (p *peer) gathering() gathering {
-	return gathering{text(p.pc, "iceGatheringState") == "complete", attribute(p.localSDP(), "ice-ufrag")}
-}
-
 func (p *peer) localSDP() string { return text(p.pc.Get("localDescription"), "sdp") }
-
-// gathered waits for the candidates, all of them or those that come within the
-// time allowed, and returns the local description. After an ICE restart the state
-// of before it still stands for a moment.
-func (p *peer) gathered(ctx context.Context, before gathering) (string, error) {
-	ctx, cancel := p.alive(ctx)
-	defer cancel()
-	done := make(chan struct{}, 1)
-	check := func(js.Value) {
-		now := p.gathering()
-		stale := before.complete && now.ufrag != before.ufrag && attribute(p.localSDP(), "candidate") == ""
-		if now.complete && !stale {
-			select {
-			case done <- struct{}{}:
-			default:
-			}
-		}
-	}
-	remove := listen(p.pc, "icegatheringstatechange", check)
-	defer remove()
-	check(js.Undefined())
-	timer := time.NewTimer(p.gather)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
-	if err := p.gone(); err != nil {
-		return "", err
-	}
-	sdp := p.localSDP()
-	if sdp == "" {
-		return "", errors.New("the peer connection has no local description")
-	}
-	return sdp, nil
-}
 
 func description(kind, sdp string) map[string]any { return map[string]any{"type": kind, "sdp": sdp} }
 

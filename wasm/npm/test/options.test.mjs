@@ -46,7 +46,7 @@ test("create names the option that is wrong, as the application wrote it", async
     registrationExpires: ["600", NaN, Infinity, 59],
     userAgent: [{}, "a\nb"],
     connectTimeout: ["500", 0, -1, NaN],
-    ice: [[], { servers: { urls: "stun:a" } }, { servers: ["stun:a"] }, { servers: [{}] }, { servers: [{ urls: [7] }] }, { ice: {} }, { ice: { servers: () => [] } },
+    ice: [[{ urls: "stun:a" }], { servers: { urls: "stun:a" } }, { servers: ["stun:a"] }, { servers: [{}] }, { servers: [{ urls: [7] }] }, { ice: {} }, { ice: { servers: () => [] } },
       { transportPolicy: "turn" }, { gathering: 500 }, { gathering: { settle: "1" } }, { gathering: { limit: Infinity } },
       { gathering: { settle: -1 } }, { gathering: { enough: "host" } }, { gathering: { early: 1 } }],
     audio: [true, "audio", {}],

@@ -248,8 +248,8 @@ func (p *peer) gathering() gathering {
 // gathered waits for the candidates, all of them or those that the policy waits for,
 // and returns the local description. A round that an earlier description has waited
 // for is not waited for again. After an ICE restart the state of before it still
-// stands for a moment.
-func (p *peer) gathered(ctx context.Context, before gathering) (string, error) {
+// stands for a moment. Where the candidates may follow, nothing is waited for.
+func (p *peer) gathered(ctx context.Context, before gathering, trickle bool) (string, error) {
 	ctx, cancel := p.alive(ctx)
 	defer cancel()
 	wake := make(chan struct{}, 1)
@@ -269,8 +269,8 @@ func (p *peer) gathered(ctx context.Context, before gathering) (string, error) {
 		p.round.begin(p.ice, now.ufrag)
 		stale := before.complete && now.ufrag != before.ufrag && now.candidates == ""
 		left := p.round.left(p.ice, now.candidates)
-		if now.complete && !stale || left <= 0 {
-			return p.described(now)
+		if now.complete && !stale || left <= 0 || trickle {
+			return p.described(now.complete && !stale, trickle)
 		}
 		timer.Reset(left)
 		select {
@@ -282,8 +282,9 @@ func (p *peer) gathered(ctx context.Context, before gathering) (string, error) {
 	}
 }
 
-// described is the local description after the wait.
-func (p *peer) described(now gathering) (string, error) {
+// described is the local description after the wait, which says whether it has all
+// candidates.
+func (p *peer) described(complete, trickle bool) (string, error) {
 	if err := p.gone(); err != nil {
 		return "", err
 	}
@@ -291,9 +292,62 @@ func (p *peer) described(now gathering) (string, error) {
 	switch {
 	case sdp == "":
 		return "", &sipua.Error{Code: sipua.CodeMediaFailed, Reason: "the peer connection has no local description"}
-	case p.ice.relay && now.candidates == "":
+	case p.ice.relay && !trickle && attribute(sdp, "candidate") == "":
 		return "", &sipua.Error{Code: sipua.CodeMediaFailed,
 			Reason: "no TURN server gave a relay, and ice.transportPolicy allows nothing else: check the URLs and credentials in ice.servers, or give ice.gathering.limit more time"}
+	case complete:
+		sdp = ended(sdp)
 	}
 	return sdp, nil
+}
+
+// ended says in every stream of a description that there are no other candidates (RFC
+// 8840 section 8), which Chromium does not say itself.
+func ended(sdp string) string {
+	const end = "a=end-of-candidates\r\n"
+	var b strings.Builder
+	ice := false // in a stream that has a connection, and does not say it
+	for line := range strings.Lines(sdp) {
+		switch {
+		case strings.HasPrefix(line, "m="):
+			if ice {
+				b.WriteString(end)
+			}
+			ice = false
+		case strings.HasPrefix(line, "a=ice-ufrag:"):
+			ice = true
+		case line == end:
+			ice = false
+		}
+		b.WriteString(line)
+	}
+	if ice {
+		b.WriteString(end)
+	}
+	return b.String()
+}
+
+// WatchCandidates implements sipua.Trickler. The end comes with the state, since not
+// every browser fires its last candidate after it.
+func (p *peer) WatchCandidates(f func(sdp string)) {
+	tell := func(js.Value) {
+		sdp := p.localSDP()
+		if p.closed || sdp == "" {
+			return
+		}
+		if text(p.pc, "iceGatheringState") == "complete" {
+			sdp = ended(sdp)
+		}
+		f(sdp)
+	}
+	p.unwatch = append(p.unwatch, listen(p.pc, "icecandidate", tell), listen(p.pc, "icegatheringstatechange", tell))
+}
+
+// AddCandidate implements sipua.Media.
+func (p *peer) AddCandidate(ctx context.Context, c sipua.Candidate) error {
+	if p.early.sdp != "" {
+		c.Candidate = lowered(c.Candidate, p.early.level())
+	}
+	_, err := p.call(ctx, p.pc, "addIceCandidate", map[string]any{"candidate": c.Candidate, "sdpMid": c.Mid, "usernameFragment": c.Ufrag})
+	return err
 }

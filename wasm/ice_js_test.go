@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 	"syscall/js"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sipwasm/sipwasm/sipua"
+	"github.com/sipwasm/sipwasm/sipua/sipuatest"
 )
 
 // The ICE policy against the fake page: what ends the wait for candidates, which
@@ -237,4 +239,72 @@ func TestPortTellsOfMissingServers(t *testing.T) {
 	e := f.expectEvent(3, "iceServersFailed").Get("error")
 	require.Equal(t, "NetworkError", text(e.Get("cause"), "name"))
 	f.request("INVITE")
+}
+
+// What is found after the description is told with it, and its end.
+func TestPeerTellsOfCandidates(t *testing.T) {
+	p := newPage(t)
+	p.Set("slowGathering", true)
+	m, err := p.newPeerWith(t.Context(), js.Undefined(), patient())
+	require.NoError(t, err)
+	pc := p.only("peers")
+	var told []string
+	m.WatchCandidates(func(sdp string) { told = append(told, sdp) })
+	sdp, err := m.CreateOffer(t.Context(), sipua.OfferOptions{Trickle: true})
+	require.NoError(t, err, "nothing is waited for")
+	require.NotContains(t, sdp, "a=candidate")
+	require.NotContains(t, sdp, "a=end-of-candidates")
+	told = nil
+	pc.Call("candidate", "host")
+	pc.Call("candidate", "srflx")
+	pc.Call("gathered")
+	require.Len(t, told, 3)
+	require.Equal(t, []int{1, 2, 2}, []int{strings.Count(told[0], "a=candidate"), strings.Count(told[1], "a=candidate"), strings.Count(told[2], "a=candidate")})
+	require.Equal(t, []int{0, 0, 1}, []int{strings.Count(told[0], "a=end-of-"), strings.Count(told[1], "a=end-of-"), strings.Count(told[2], "a=end-of-")})
+	m.Close()
+	require.Zero(t, pc.Call("listening").Int())
+	p.requireReleased()
+}
+
+func TestEnded(t *testing.T) {
+	const audio, video = "v=0\r\nm=audio 9 X 0\r\na=ice-ufrag:a\r\na=mid:0\r\n", "m=video 9 X 0\r\na=ice-ufrag:a\r\na=mid:1\r\n"
+	const end = "a=end-of-candidates\r\n"
+	require.Equal(t, audio+end+video+end, ended(audio+video))
+	require.Equal(t, audio+end+video+end, ended(ended(audio+video)))
+	require.Equal(t, "v=0\r\nm=audio 0 X 0\r\n", ended("v=0\r\nm=audio 0 X 0\r\n"))
+}
+
+// Two sides that trickle, at the port: the answer goes at once, and its candidates
+// follow the ACK.
+func TestPortTrickles(t *testing.T) {
+	f := start(t)
+	f.Set("slowGathering", true)
+	ws := f.register(ua, "ice", object("servers", []any{object("urls", "stun:a")}, "gathering", object("settle", 60_000, "limit", 60_000)))
+	invite := f.peer.NewRequest("INVITE", "sip:1001@example.com", h("Supported", "trickle-ice"), h("Recv-Info", "trickle-ice"))
+	sipuatest.SetSDP(invite, strings.ReplaceAll(offerSDP("audio sendrecv"), "a=rtcp-mux\r\n", "a=rtcp-mux\r\na=mid:0\r\na=ice-options:trickle\r\n"))
+	ws.Call("deliver", invite.String())
+	f.response(180)
+	call := f.skipTo("incoming").Get("call").Int()
+	f.do("accept", call, nil)
+	ok := f.response(200)
+	require.Equal(t, "trickle-ice", header(t, ok, "Recv-Info"))
+	require.NotContains(t, string(ok.Body()), "a=candidate")
+	pc := f.only("peers")
+	pc.Call("candidate", "host")
+	ws.Call("deliver", f.peer.NewInDialogRequest("ACK", invite, ok).String())
+	info := f.request("INFO")
+	require.Equal(t, "trickle-ice", header(t, info, "Info-Package"))
+	require.Contains(t, string(info.Body()), "typ host")
+	pc.Call("gathered")
+	f.respond(ws, info, 200, "OK")
+	info = f.request("INFO")
+	require.Contains(t, string(info.Body()), "a=end-of-candidates")
+	f.respond(ws, info, 200, "OK")
+
+	theirs := f.peer.NewInDialogRequest("INFO", invite, ok, h("Info-Package", "trickle-ice"), h("Content-Type", "application/trickle-ice-sdpfrag"))
+	theirs.SetBody([]byte("a=ice-ufrag:far1\r\na=ice-pwd:" + strings.Repeat("p", 24) + "\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:1 1 udp 1 192.0.2.7 9 typ host\r\n"))
+	ws.Call("deliver", theirs.String())
+	f.response(200)
+	settle(t)
+	require.JSONEq(t, `{"candidate": "candidate:1 1 udp 1 192.0.2.7 9 typ host", "sdpMid": "0", "usernameFragment": "far1"}`, json(pc.Get("remoteCandidate")))
 }

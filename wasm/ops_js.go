@@ -19,6 +19,10 @@ func (p *port) create(handle int, args js.Value) (any, error) {
 		return nil, err
 	}
 	p.readCallConfig(&cfg, args)
+	cfg.Trickle = sipua.TrickleHalf
+	if mode := text(args.Get("ice"), "trickle"); mode != "" {
+		cfg.Trickle = sipua.Trickle(mode)
+	}
 	cfg.Transport = sockets{host: p.host}
 	cfg.OnEvent = func(e sipua.Event) { p.event(a, e) }
 	cfg.Media = func(ctx context.Context, c *sipua.Call, options any) (sipua.Media, error) {

@@ -48,6 +48,7 @@ var (
 	_ sipua.VideoSender       = (*peer)(nil)
 	_ sipua.ConnectionWatcher = (*peer)(nil)
 	_ sipua.Mixer             = (*peer)(nil)
+	_ sipua.Trickler          = (*peer)(nil)
 )
 
 // wishes is what the next description is to say.

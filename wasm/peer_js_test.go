@@ -495,10 +495,10 @@ func TestPeerProvisionalAnswers(t *testing.T) {
 func TestPeerCandidatesAndRestart(t *testing.T) {
 	p := newPage(t)
 	m, pc := p.peer(nil)
-	require.Equal(t, "InvalidStateError", exceptionName(m.AddCandidate(t.Context(), "candidate:early")))
+	require.Equal(t, "InvalidStateError", exceptionName(m.AddCandidate(t.Context(), sipua.Candidate{Candidate: "candidate:early", Mid: "0"})))
 	negotiate(t, m, sipua.OfferOptions{}, remoteSDP("audio sendrecv"))
-	require.NoError(t, m.AddCandidate(t.Context(), "candidate:1"))
-	require.Equal(t, "candidate:1", pc.Get("remoteCandidate").Get("candidate").String())
+	require.NoError(t, m.AddCandidate(t.Context(), sipua.Candidate{Candidate: "candidate:1", Mid: "0", Ufrag: "far1"}))
+	require.JSONEq(t, `{"candidate": "candidate:1", "sdpMid": "0", "usernameFragment": "far1"}`, json(pc.Get("remoteCandidate")))
 	require.NoError(t, m.RestartICE(t.Context()))
 	require.Equal(t, 1, pc.Get("restarts").Int())
 }

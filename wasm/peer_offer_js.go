@@ -25,7 +25,7 @@ func (p *peer) CreateOffer(ctx context.Context, o sipua.OfferOptions) (string, e
 		p.want(p.before, false)
 		return "", err
 	}
-	return p.gathered(ctx, before)
+	return p.gathered(ctx, before, o.Trickle)
 }
 
 // CreateAnswer implements sipua.Media.
@@ -41,7 +41,7 @@ func (p *peer) CreateAnswer(ctx context.Context, offer string, o sipua.OfferOpti
 		p.want(p.before, false)
 		return "", errors.Join(err, rollback)
 	}
-	return p.gathered(ctx, before)
+	return p.gathered(ctx, before, o.Trickle)
 }
 
 // describe makes the local description and applies it.
@@ -137,15 +137,5 @@ func (p *peer) RestartICE(context.Context) error {
 		return err
 	}
 	_, err := try(func() js.Value { return p.pc.Call("restartIce") })
-	return err
-}
-
-// AddCandidate implements sipua.Media. With BUNDLE all candidates belong to the
-// first stream.
-func (p *peer) AddCandidate(ctx context.Context, candidate string) error {
-	if p.early.sdp != "" {
-		candidate = lowered(candidate, p.early.level())
-	}
-	_, err := p.call(ctx, p.pc, "addIceCandidate", map[string]any{"candidate": candidate, "sdpMLineIndex": 0})
 	return err
 }

@@ -29,6 +29,17 @@ export interface IceOptions {
    *  the call fails with "media-failed". Default "all". */
   transportPolicy?: "all" | "relay";
   gathering?: IceGathering;
+  /**
+   * Which candidates may follow their description, in INFO inside the call (RFC 8838, RFC 8840). Of a call's `media` that of
+   * {@link UserAgent.call} counts. Default "half".
+   *
+   * | | |
+   * |---|---|
+   * | `half` | where the other side has said that it takes them: answers and later offers go at once. The first offer waits as `gathering` says |
+   * | `full` | the first offer goes at once too: every other side is known to take them. One that does not gets a second offer with all |
+   * | `off` | none |
+   */
+  trickle?: "off" | "half" | "full";
 }
 
 const isServer = (v: unknown) => isObject(v) && (isText(v["urls"]) || isList(v["urls"], isText));
@@ -39,9 +50,10 @@ export const isIce = (v: unknown) => isOf(v, {
   gathering: (g) => isOf(g, {
     settle: (n) => isNumber(n, 0), limit: (n) => isNumber(n, 0), enough: (e) => e === "srflx" || e === "relay", early: (e) => typeof e === "boolean",
   }),
+  trickle: (t) => t === "off" || t === "half" || t === "full",
 });
 
 export const ice: Rule = [
-  '{ servers?, transportPolicy?, gathering? }: a list of objects such as { urls: "stun:stun.example.com" } or a function, "all" or "relay", ' +
-  'and { settle?, limit?, enough?, early? } in milliseconds, "srflx" or "relay", true or false', isIce,
+  '{ servers?, transportPolicy?, gathering?, trickle? }: a list of objects such as { urls: "stun:stun.example.com" } or a function, "all" or "relay", ' +
+  'and { settle?, limit?, enough?, early? } in milliseconds, "srflx" or "relay", true or false, "off", "half" or "full"', isIce,
 ];

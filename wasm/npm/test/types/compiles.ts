@@ -212,7 +212,7 @@ export const asked: UserAgentOptions = {
 };
 export const ice: IceOptions = {
   servers: async () => [{ urls: ["turn:turn.example.com"], username: "u", credential: "c" }] as const, transportPolicy: "relay",
-  gathering: { settle: 0, limit: 4000, enough: "relay", early: false },
+  gathering: { settle: 0, limit: 4000, enough: "relay", early: false }, trickle: "full",
 };
 export const iceCall: CallOptions = { media: { ice: { gathering: { enough: "srflx" } }, rtcConfiguration: { bundlePolicy: "max-bundle" } } };
 export const callOptions: CallOptions = { headers: [["X-A", "1"]], media: { constraints: { audio: true } }, audio: false };

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { DOMAIN, passwordOf, startKamailio } from "../interop/kamailio.mjs";
 import { pagesFor } from "./harness.mjs";
 import { response, SipServer } from "./sip_server.mjs";
 import { startStun } from "./stun.mjs";
@@ -95,6 +96,52 @@ describe("ICE", () => {
       return { cause: error.cause?.message, host: text.includes(" typ host") };
     });
     assert.deepEqual(result, { cause: "no credentials today", host: true });
+  });
+
+  test("candidates follow in INFO, through Kamailio, and people hear each other", async (t) => {
+    const kamailio = await startKamailio();
+    t.after(() => kamailio.stop());
+    const page = await open(t);
+    const result = await page.evaluate(async ([domain, server, passwords, away]) => {
+      const { UserAgent } = await import("/sipwasm/index.js");
+      const log = [];
+      const phone = async (user, ice) => {
+        const ua = await UserAgent.create({ uri: `sip:${user}@${domain}`, servers: [server], credentials: { password: passwords[user] }, ice });
+        ua.on("trace", ({ direction, text }) => {
+          if (direction !== "out" || !/^INVITE |^INFO |^SIP\/2.0 200[^]*CSeq: \d+ INVITE/.test(text)) return;
+          log.push([user, text.split(" ")[0], (text.match(/^a=candidate:/gm) ?? []).length, text.includes("a=end-of-candidates")]);
+        });
+        await ua.register();
+        return ua;
+      };
+      const hears = async ({ peerConnection }) => {
+        const energy = async () => [...(await peerConnection.getStats()).values()].reduce((sum, r) => sum + (r.type === "inbound-rtp" ? r.totalAudioEnergy ?? 0 : 0), 0);
+        const start = await energy();
+        while ((await energy()) < start + 0.002) await new Promise((resolve) => { setTimeout(resolve, 50); });
+      };
+      // Nobody waits for the server that is away: the candidates of the first offer follow the answer.
+      const alice = await phone("2101", { servers: away, gathering: { early: false }, trickle: "full" });
+      const bob = await phone("2102", { servers: away, gathering: { early: false } });
+      const incoming = new Promise((resolve) => { bob.on("incoming", async (call) => { await call.accept(); resolve(call); }); });
+      const began = performance.now();
+      const call = alice.call("2102");
+      await call.answered;
+      const took = performance.now() - began;
+      const other = await incoming;
+      await Promise.all([hears(call), hears(other)]);
+      await call.restartIce();
+      await Promise.all([hears(call), hears(other)]);
+      const states = [call.peerConnection.connectionState, other.peerConnection.connectionState];
+      await Promise.all([alice.close(), bob.close()]);
+      return { took, states, log };
+    }, [DOMAIN, kamailio.ws, { 2101: passwordOf("2101"), 2102: passwordOf("2102") }, [{ urls: `stun:${SILENT}` }]]);
+    t.diagnostic(`call() to the answer: ${result.took.toFixed()} ms; ${JSON.stringify(result.log)}`);
+    assert.deepEqual(result.states, ["connected", "connected"]);
+    const of = (user, what) => result.log.filter(([who, kind]) => who === user && kind === what);
+    assert.ok(of("2101", "INVITE").length >= 2);
+    assert.ok(of("2101", "INVITE").concat(of("2102", "SIP/2.0")).every(([, , candidates]) => candidates === 0), "no description waits");
+    for (const user of ["2101", "2102"]) assert.ok(of(user, "INFO").some(([, , candidates]) => candidates > 0), `candidates of ${user} in INFO`);
+    assert.ok(result.took < 1500);
   });
 
   test("without a relay, relays alone are an error that says so", async (t) => {

@@ -53,6 +53,7 @@ type Call struct {
 	gaveUp       *Error  // why we hang up, when nobody asked for it
 	byeDone      []func(error)
 	infoPackages []string // that the other side takes
+	trickling    trickle
 	dialing      []*dialing
 	timer        sessionTimer
 	survival     survival
@@ -333,7 +334,7 @@ func (c *Call) receive(req *sip.Request, tx *transaction.Server) {
 	}
 	switch req.Method { // what stands for itself, in whatever dialog
 	case sip.INFO:
-		c.receiveInfo(req, tx)
+		c.receiveInfo(l, req, tx)
 		return
 	case sip.MESSAGE:
 		c.ua.receiveMessage(req, tx, c)
@@ -460,7 +461,7 @@ func (c *Call) capabilities(msg sip.Message) {
 	if tags := c.supported(); tags != "" {
 		msg.AppendHeader(sip.NewHeader("Supported", tags))
 	}
-	ua.recvInfo(msg)
+	c.recvInfo(msg)
 }
 
 // after starts a timer of the call in the place of the one before.

@@ -278,7 +278,7 @@ func preference(i int) string {
 func (c *Call) makeAnswer(e *callEvent) {
 	c.incoming.accepting, c.incoming.headers = e.done, e.accept.Headers
 	c.ua.holdOthers(c)
-	c.describe(e.accept.Media, func(sdp string, err error) {
+	c.describe(e.accept.Media, true, func(sdp string, err error) {
 		if err != nil {
 			c.handle(onMediaFailed, &callEvent{err: err})
 			return
@@ -290,8 +290,9 @@ func (c *Call) makeAnswer(e *callEvent) {
 }
 
 // describe makes our description once: the answer, or the offer where the INVITE has
-// none (section 13.2.1).
-func (c *Call) describe(options any, then func(sdp string, err error)) {
+// none (section 13.2.1). certain: it goes in a response that is acknowledged, so that
+// its candidates may follow.
+func (c *Call) describe(options any, certain bool, then func(sdp string, err error)) {
 	in := &c.incoming
 	if in.local != "" {
 		then(in.local, nil)
@@ -321,7 +322,9 @@ func (c *Call) describe(options any, then func(sdp string, err error)) {
 		return
 	}
 	c.leg.remote = in.offer
-	c.media.createAnswer(in.offer, c.wanted(), made)
+	o := c.wanted()
+	o.Trickle = certain && c.trickles(in.offer)
+	c.media.createAnswer(in.offer, o, made)
 }
 
 func (c *Call) sendAnswer(e *callEvent) {

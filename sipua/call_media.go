@@ -61,6 +61,11 @@ func (w *mediaWorker) watch() {
 			w.call.ua.owner.post(func() { w.call.connectionChanged(w, state) })
 		})
 	}
+	if t, ok := w.media.(Trickler); ok && w.call.trickleMode().on() {
+		t.WatchCandidates(func(sdp string) {
+			w.call.ua.owner.post(func() { w.call.candidatesFound(w, sdp) })
+		})
+	}
 	if receiver, ok := w.media.(ToneReceiver); ok {
 		receiver.OnTone(func(tone string, d time.Duration) {
 			w.call.ua.owner.post(func() { w.call.toneReceived(w, tone, d) })
@@ -83,6 +88,23 @@ func (w *mediaWorker) run(f func(context.Context, Media) (string, error), then f
 	}
 }
 
+// trickles says whether the candidates of this media may follow its descriptions. It
+// runs in acts.
+func (w *mediaWorker) trickles() bool {
+	_, can := w.media.(Trickler)
+	return can && w.call.trickleMode().on()
+}
+
+// told notes a description before it is sent.
+func (w *mediaWorker) told(then func(string, error)) func(string, error) {
+	return func(sdp string, err error) {
+		if err == nil && w == w.call.media {
+			w.call.described(sdp)
+		}
+		then(sdp, err)
+	}
+}
+
 // createOffer makes an offer, after what prepare, when given, does to the media.
 func (w *mediaWorker) createOffer(prepare func(context.Context, Media) error, o OfferOptions, then func(sdp string, err error)) {
 	w.run(func(ctx context.Context, m Media) (string, error) {
@@ -91,6 +113,7 @@ func (w *mediaWorker) createOffer(prepare func(context.Context, Media) error, o 
 				return "", err
 			}
 		}
+		o.Trickle = o.Trickle && w.trickles()
 		sdp, err := m.CreateOffer(ctx, o)
 		if err != nil {
 			return "", err
@@ -99,7 +122,7 @@ func (w *mediaWorker) createOffer(prepare func(context.Context, Media) error, o 
 			err = errors.Join(err, m.Rollback(ctx))
 		}
 		return sdp, err
-	}, then)
+	}, w.told(then))
 }
 
 // createAnswer answers an offer of the other side.
@@ -109,12 +132,13 @@ func (w *mediaWorker) createAnswer(remote string, o OfferOptions, then func(sdp 
 		if err != nil {
 			return "", err
 		}
+		o.Trickle = o.Trickle && w.trickles()
 		sdp, err := m.CreateAnswer(ctx, remote, o)
 		if err != nil {
 			return "", err
 		}
 		return w.filter(sdp, true, DescriptionAnswer)
-	}, then)
+	}, w.told(then))
 }
 
 // applyAnswer takes the other side's answer.
@@ -163,6 +187,9 @@ func (w *mediaWorker) filter(sdp string, local bool, kind DescriptionKind) (stri
 		if err := hook(); err != nil {
 			return "", err
 		}
+	}
+	if local && !w.trickles() {
+		sdp = offer.Complete(sdp) // browsers always say that they trickle
 	}
 	sdp, err := policy.Apply(sdp)
 	if err != nil {

@@ -29,6 +29,8 @@ type CallOptions struct {
 	LateOffer bool
 	// Reliable overrides Config.Reliable.
 	Reliable Reliable
+	// Trickle overrides Config.Trickle.
+	Trickle Trickle
 	// NoEarlyMedia leaves early media alone until the call is answered.
 	NoEarlyMedia bool
 	// NoAnswerTimeout overrides Config.NoAnswerTimeout.

@@ -157,7 +157,9 @@ func (c *Call) makeOffer() {
 	c.outgoing.exchange = offer.Exchange{}
 	_ = c.outgoing.exchange.Do(offer.OfferOut)
 	w := c.media
-	w.createOffer(nil, c.wanted(), func(sdp string, err error) {
+	o := c.wanted()
+	o.Trickle = c.trickleMode() == TrickleFull
+	w.createOffer(nil, o, func(sdp string, err error) {
 		switch {
 		case w != c.media:
 		case err != nil:
@@ -366,6 +368,7 @@ func (c *Call) outgoingAnswered(e *callEvent) {
 			c.handle(onMediaFailed, &callEvent{err: err})
 		default:
 			c.announceAnswered()
+			c.offerWhole()
 			c.nextChange()
 		}
 	})

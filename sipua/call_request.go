@@ -30,6 +30,9 @@ func (o *CallOptions) check() error {
 	if o.NoAnswerTimeout < 0 {
 		return fmt.Errorf("NoAnswerTimeout is negative")
 	}
+	if err := o.Trickle.check(); err != nil {
+		return err
+	}
 	return o.Reliable.check()
 }
 
@@ -57,9 +60,9 @@ func (o *CallOptions) apply(req *sip.Request) {
 }
 
 // supported lists the option tags of what we can do (section 20.37).
-func (ua *UserAgent) supported() []string { return ua.supports(ua.cfg.Reliable) }
+func (ua *UserAgent) supported() []string { return ua.supports(ua.cfg.Reliable, ua.cfg.Trickle) }
 
-func (ua *UserAgent) supports(reliable Reliable) []string {
+func (ua *UserAgent) supports(reliable Reliable, t Trickle) []string {
 	tags := []string{"replaces", "norefersub", "tdialog", "199"} // RFC 3891, 4488, 4538, 6228
 	if reliable != ReliableOff {
 		tags = append(tags, "100rel")
@@ -67,13 +70,16 @@ func (ua *UserAgent) supports(reliable Reliable) []string {
 	if !ua.cfg.SessionTimer.Off {
 		tags = append(tags, "timer")
 	}
+	if t.on() {
+		tags = append(tags, trickleICE)
+	}
 	return tags
 }
 
 // supported is the Supported header of our requests and responses in a call.
 func (c *Call) supported() string {
 	if c.direction == Outgoing {
-		return strings.Join(c.ua.supports(c.outgoing.options.Reliable), ", ")
+		return strings.Join(c.ua.supports(c.outgoing.options.Reliable, c.trickleMode()), ", ")
 	}
 	return strings.Join(c.ua.supported(), ", ")
 }

@@ -152,6 +152,7 @@ func (c *Call) beginAnew() {
 // nextChange begins the oldest change if nothing stands in its way. It stays first
 // in the list until it is agreed or refused.
 func (c *Call) nextChange() {
+	c.tellCandidates()
 	if len(c.changes) == 0 {
 		return
 	}
@@ -220,6 +221,7 @@ func (c *Call) makeChange(l *leg, ch *change, then func(sdp string)) {
 	if ch.wants != nil {
 		ch.wants(&o)
 	}
+	o.Trickle = c.trickles(l.remote)
 	c.media.createOffer(ch.prepare, o, func(sdp string, err error) {
 		switch {
 		case c.over(l): // finish has ended the change

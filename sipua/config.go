@@ -139,6 +139,10 @@ type Config struct {
 	// INFO without a package is taken in any case. Default: none.
 	InfoPackages []string
 
+	// Trickle lets ICE candidates follow descriptions in INFO, for a Media that is a
+	// Trickler. Default: TrickleOff.
+	Trickle Trickle
+
 	// OnEvent, when set, is the first event listener, as by [UserAgent.On].
 	OnEvent func(Event)
 }
@@ -353,6 +357,8 @@ func (cfg *Config) checkCalls() error {
 		return badConfig("NoAnswerTimeout or FollowRedirects is negative")
 	case cfg.Reliable.check() != nil:
 		return badConfig("%v", cfg.Reliable.check())
+	case cfg.Trickle.check() != nil:
+		return badConfig("%v", cfg.Trickle.check())
 	case t.Expires != 0 && t.Expires < leastSE || t.MinSE != 0 && t.MinSE < leastSE:
 		return badConfig("SessionTimer: 90 s is the least (RFC 4028 section 5)")
 	case t.Refresher != "" && t.Refresher != Local && t.Refresher != Remote:

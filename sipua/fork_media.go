@@ -39,7 +39,10 @@ func (c *Call) preview(l *leg) {
 	}
 	c.voice = l
 	c.media.applyAnswer(l.remote, true, func(err error) {
-		if err != nil && c.state != Ended {
+		switch {
+		case err == nil:
+			c.addCandidates(l)
+		case c.state != Ended:
 			c.ua.protocolError("early media cannot be used: "+err.Error(), c.id)
 		}
 	})

@@ -161,7 +161,7 @@ func (plainMedia) Rollback(context.Context) error { return nil }
 
 func (plainMedia) RestartICE(context.Context) error { return nil }
 
-func (plainMedia) AddCandidate(context.Context, string) error { return nil }
+func (plainMedia) AddCandidate(context.Context, sipua.Candidate) error { return nil }
 
 func (plainMedia) Close() {}
 

@@ -65,11 +65,19 @@ func (o *InfoOptions) apply(req *sip.Request) {
 	setBody(req, o.ContentType, o.Body)
 }
 
+// packages are those that we take: the application's, and our own.
+func (ua *UserAgent) packages(t Trickle) []string {
+	if t.on() && !slices.Contains(ua.cfg.InfoPackages, trickleICE) {
+		return append(slices.Clone(ua.cfg.InfoPackages), trickleICE)
+	}
+	return ua.cfg.InfoPackages
+}
+
 // recvInfo tells which packages we take (section 4.2.2), where there are any, in
 // each INVITE and its 2xx.
-func (ua *UserAgent) recvInfo(msg interface{ AppendHeader(sip.Header) }) {
-	if len(ua.cfg.InfoPackages) > 0 {
-		msg.AppendHeader(sip.NewHeader("Recv-Info", strings.Join(ua.cfg.InfoPackages, ", ")))
+func (c *Call) recvInfo(msg interface{ AppendHeader(sip.Header) }) {
+	if packages := c.ua.packages(c.trickleMode()); len(packages) > 0 {
+		msg.AppendHeader(sip.NewHeader("Recv-Info", strings.Join(packages, ", ")))
 	}
 }
 
@@ -88,16 +96,19 @@ func (c *Call) learnInfo(msg sip.Message) {
 }
 
 // receiveInfo is section 4.2.2 for an INFO in one of the call's dialogs.
-func (c *Call) receiveInfo(req *sip.Request, tx *transaction.Server) {
-	ua := c.ua
+func (c *Call) receiveInfo(l *leg, req *sip.Request, tx *transaction.Server) {
+	ua, packages := c.ua, c.ua.packages(c.trickleMode())
 	name, _, _ := strings.Cut(message.HeaderValue(req, "Info-Package"), ";")
 	name = strings.TrimSpace(name)
 	switch {
-	case name != "" && !slices.Contains(ua.cfg.InfoPackages, name):
-		ua.respond(tx, 469, "Bad Info Package", sip.NewHeader("Recv-Info", strings.Join(ua.cfg.InfoPackages, ", ")))
+	case name != "" && !slices.Contains(packages, name):
+		ua.respond(tx, 469, "Bad Info Package", sip.NewHeader("Recv-Info", strings.Join(packages, ", ")))
 		return
 	case encoded(req):
 		ua.refuseEncoding(tx)
+		return
+	case name == trickleICE && c.trickleMode().on():
+		c.receiveCandidates(l, req, tx)
 		return
 	case ua.crowded(tx):
 		return

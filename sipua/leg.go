@@ -25,6 +25,7 @@ type leg struct {
 	updating bool           // an UPDATE of the other side is being answered
 	ack      *string        // the description in our ACK to its 2xx, once that was sent
 	focus    bool           // the other side is a conference server
+	heard    heard          // its candidates that came outside a description
 	fork     Fork
 }
 

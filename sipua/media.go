@@ -47,8 +47,9 @@ type Media interface {
 	// RestartICE makes the next CreateOffer carry new ICE credentials.
 	RestartICE(ctx context.Context) error
 
-	// AddCandidate adds a remote candidate that came outside a description.
-	AddCandidate(ctx context.Context, candidate string) error
+	// AddCandidate adds a remote candidate that came outside a description, to the
+	// description of its generation, which has been applied.
+	AddCandidate(ctx context.Context, c Candidate) error
 
 	// Close ends the media and frees the microphone. It does not block.
 	Close()
@@ -65,6 +66,28 @@ type OfferOptions struct {
 	// They stay in the description, as RFC 3264 section 8 wants. False gives them
 	// back the direction that the local side wants.
 	NoVideo bool
+
+	// Trickle lets the candidates follow the description (RFC 8838): it is made
+	// without waiting for them. It is set for a Trickler alone.
+	Trickle bool
+}
+
+// Candidate is one way to reach a side (RFC 8839 section 5.1).
+type Candidate struct {
+	Candidate string // "candidate:…"; "" when there are no others in that stream
+	Mid       string // of the stream (RFC 5888)
+	Ufrag     string // of the generation, that of its description
+}
+
+// Trickler is a Media that tells of candidates as they are found, so that they can
+// follow a description: see [Config.Trickle]. Without it a description waits for
+// them, and what is found later is not told.
+type Trickler interface {
+	// WatchCandidates calls f with the local description each time that it has gained
+	// candidates, and when it has all of them: with a=end-of-candidates in its streams
+	// (RFC 8840 section 8). It is called once, right after the media was made. f does
+	// not block and may be called on any goroutine, one call at a time and in order.
+	WatchCandidates(f func(sdp string))
 }
 
 // VideoSender is a Media that can send video. Without it a call is of sound

@@ -119,7 +119,7 @@ func (c *Call) Progress(ctx context.Context, o ProgressOptions) error {
 			done(nil)
 			return
 		}
-		c.describe(o.MediaOptions, func(sdp string, err error) {
+		c.describe(o.MediaOptions, p.reliable, func(sdp string, err error) {
 			switch {
 			case err != nil:
 				c.handle(onMediaFailed, &callEvent{err: err})
@@ -332,6 +332,7 @@ func (c *Call) pracked(p *provisional) {
 	for _, f := range waiting {
 		g.whenSettled(f)
 	}
+	c.tellCandidates()
 }
 
 // isReliable tells whether a provisional response has to be acknowledged.
@@ -360,6 +361,7 @@ func (c *Call) prackUnwanted(res *sip.Response) {
 // acknowledgeProgress is the caller's side (RFC 3262 sections 4 and 5): PRACK, with our
 // answer when the response has brought an offer, or with an offer of ours that waits.
 func (c *Call) acknowledgeProgress(l *leg, res *sip.Response, sdp string) {
+	c.learnInfo(res)
 	switch {
 	case sdp != "" && c.outgoing.offer == "" && l.remote == "":
 		l.remote, l.answered = sdp, true

@@ -182,8 +182,8 @@ func (ua *UserAgent) receiveOptions(tx *transaction.Server) {
 	if len(ua.cfg.EventPackages) > 0 {
 		headers = append(headers, sip.NewHeader("Allow-Events", strings.Join(ua.cfg.EventPackages, ", ")))
 	}
-	if len(ua.cfg.InfoPackages) > 0 {
-		headers = append(headers, sip.NewHeader("Recv-Info", strings.Join(ua.cfg.InfoPackages, ", "))) // RFC 6086
+	if packages := ua.packages(ua.cfg.Trickle); len(packages) > 0 {
+		headers = append(headers, sip.NewHeader("Recv-Info", strings.Join(packages, ", "))) // RFC 6086
 	}
 	ua.respond(tx, status, reason, headers...)
 }

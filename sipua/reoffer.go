@@ -26,7 +26,9 @@ func (c *Call) answerOffer(l *leg, sdp string, then func(answer string, err erro
 	}
 	anew := offer.Restarts(l.remote, sdp)
 	w := c.media
-	w.createAnswer(sdp, c.wanted(), func(answer string, err error) {
+	o := c.wanted()
+	o.Trickle = c.trickles(sdp)
+	w.createAnswer(sdp, o, func(answer string, err error) {
 		switch {
 		case c.over(l):
 			err = errCallOver
@@ -105,7 +107,9 @@ func (c *Call) reinvited(req *sip.Request, tx *transaction.Server) {
 		return
 	}
 	_ = l.exchange.Do(offer.OfferOut) // allowed: it is stable
-	c.media.createOffer(nil, c.wanted(), func(local string, err error) {
+	o := c.wanted()
+	o.Trickle = c.trickles(l.remote)
+	c.media.createOffer(nil, o, func(local string, err error) {
 		if err != nil {
 			_ = l.exchange.Do(offer.Withdraw)
 		}
@@ -178,6 +182,9 @@ func (c *Call) refreshed(l *leg, req *sip.Request) {
 
 // agreed takes what both sides have agreed on: who holds, and what flows.
 func (c *Call) agreed(local, remote string) {
+	if c.voice != nil {
+		c.addCandidates(c.voice)
+	}
 	c.setHold(Remote, offer.HoldOf(remote))
 	streams := streamsOf(local, remote)
 	if slices.Equal(streams, c.streams) {

@@ -15,6 +15,7 @@ func (p *port) callEvent(a *agent, e sipua.Event) bool {
 				o["replaces"] = handle
 			}
 		}
+		p.prepare(a, e.Call)
 		p.emit(a.handle, "incoming", o)
 	case sipua.CallStateChanged:
 		p.emitOn(e.Call, "state", object("state", string(e.State)))
@@ -64,6 +65,7 @@ func (p *port) callEvent(a *agent, e sipua.Event) bool {
 	case sipua.TransferProgress:
 		p.transferProgress(e)
 	case sipua.CallEnded:
+		p.takePrepared(a, e.Call).giveUp()
 		p.emitOn(e.Call, "ended", withError(object("by", string(e.By), "status", e.Status, "reason", e.Reason,
 			"reasons", objects(e.Reasons, reasonValue)), e.Err))
 		p.forget(e.Call)

@@ -72,6 +72,9 @@ func (p *port) readCallOptions(args js.Value, op string) (o sipua.CallOptions, e
 		NoEarlyMedia:    args.Get("earlyMedia").Type() == js.TypeBoolean && !args.Get("earlyMedia").Bool(),
 		NoAnswerTimeout: milliseconds(args, "noAnswerTimeout", 0), FollowRedirects: int(number(args, "followRedirects", 0)),
 	}
+	if o.Media != nil {
+		o.Trickle = sipua.Trickle(text(args.Get("media").Get("ice"), "trickle"))
+	}
 	if args.Get("followRedirects").Type() == js.TypeNumber && o.FollowRedirects == 0 {
 		o.FollowRedirects = -1 // 0 would leave it to the user agent's option
 	}

@@ -38,7 +38,7 @@ func chromium(t *testing.T) realPage {
 
 func (p realPage) peer(media map[string]any) *peer {
 	p.t.Helper()
-	m, err := newPeer(p.t.Context(), p.desk, readMediaOptions(js.ValueOf(media)), js.Undefined(), 2*time.Second, func(js.Value, js.Value) {})
+	m, err := newPeer(p.t.Context(), p.desk, readMediaOptions(js.ValueOf(media)), defaultICE(), nil, func(js.Value, js.Value) {}, nil)
 	require.NoError(p.t, err)
 	p.t.Cleanup(m.Close)
 	return m

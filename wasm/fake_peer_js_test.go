@@ -243,7 +243,11 @@ page.RTCPeerConnection = class RTCPeerConnection extends Target {
 		this.signalingState = this.connectionState = "closed"; // without events
 		this.#transceivers.forEach((t) => t.stop());
 	}
-	candidate() { this.candidates.push("candidate:1 1 udp 1 192.0.2.1 9 typ host"); }
+	candidate(type = "host") {
+		const candidate = "candidate:" + (this.candidates.length + 1) + " 1 udp 1 192.0.2.1 9 typ " + type;
+		this.candidates.push(candidate);
+		this.fire("icecandidate", { candidate: { candidate, sdpMid: "0", sdpMLineIndex: 0 } });
+	}
 	gathered() { if (this.iceGatheringState === "gathering") { this.iceGatheringState = "complete"; this.fire("icegatheringstatechange"); } }
 	connect(state) { this.connectionState = state; this.fire("connectionstatechange"); }
 	ice(state) { this.iceConnectionState = state; this.fire("iceconnectionstatechange"); }

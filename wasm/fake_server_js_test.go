@@ -135,7 +135,7 @@ func (f *facade) expectState(handle int, state string) {
 func (f *facade) create(handle int, more ...any) js.Value {
 	f.t.Helper()
 	args := object("uri", "sip:1001@example.com", "servers", []any{server}, "credentials", object("username", "1001", "password", "Secret-7"),
-		"iceGatheringTimeout", 60_000)
+		"ice", object("gathering", object("limit", 60_000)))
 	for name, v := range object(more...) {
 		args[name] = v
 	}

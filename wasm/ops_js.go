@@ -13,26 +13,34 @@ const closeTimeout = 5 * time.Second
 
 // create makes a user agent under the facade's handle.
 func (p *port) create(handle int, args js.Value) (any, error) {
-	a := &agent{handle: handle}
-	gather := milliseconds(args, "iceGatheringTimeout", 2000)
-	iceServers := args.Get("iceServers")
+	a := &agent{handle: handle, ice: defaultICE().with(args.Get("ice")), prepared: map[*sipua.Call]*connecting{}}
 	cfg, err := readConfig(args)
 	if err != nil {
 		return nil, err
 	}
 	p.readCallConfig(&cfg, args)
+	cfg.Trickle = sipua.TrickleHalf
+	if mode := text(args.Get("ice"), "trickle"); mode != "" {
+		cfg.Trickle = sipua.Trickle(mode)
+	}
 	cfg.Transport = sockets{host: p.host}
 	cfg.OnEvent = func(e sipua.Event) { p.event(a, e) }
 	cfg.Media = func(ctx context.Context, c *sipua.Call, options any) (sipua.Media, error) {
-		o, _ := options.(js.Value)
+		v, _ := options.(js.Value)
+		o := readMediaOptions(v)
 		h, ok := p.known(ctx, c)
 		if !ok {
 			return nil, context.Cause(ctx)
 		}
-		media, err := newPeer(ctx, p.desk, readMediaOptions(o), iceServers, gather, func(pc, stream js.Value) {
+		begun := p.takePrepared(a, c)
+		if !o.plain() {
+			begun.giveUp()
+			begun = nil
+		}
+		media, err := newPeer(ctx, p.desk, o, a.ice, begun, func(pc, stream js.Value) {
 			p.emit(h, "peerconnection", map[string]any{"peerConnection": pc})
 			p.emit(h, "localstream", map[string]any{"stream": stream})
-		})
+		}, p.serversMissing(c))
 		if err != nil {
 			return nil, err // not a nil *peer in an interface
 		}

@@ -74,7 +74,7 @@ func TestPeerClosedByThePage(t *testing.T) {
 		"ApplyAnswer":  func(m *peer) error { return m.ApplyAnswer(ctx, remoteSDP("audio sendrecv"), false) },
 		"Rollback":     func(m *peer) error { return m.Rollback(ctx) },
 		"RestartICE":   func(m *peer) error { return m.RestartICE(ctx) },
-		"AddCandidate": func(m *peer) error { return m.AddCandidate(ctx, "candidate:1") },
+		"AddCandidate": func(m *peer) error { return m.AddCandidate(ctx, sipua.Candidate{Candidate: "candidate:1", Mid: "0"}) },
 		"SendDTMF":     func(m *peer) error { return m.SendDTMF(ctx, "1", sipua.DTMFOptions{}) },
 		"Mute":         func(m *peer) error { return m.Mute(true) },
 		"SetVideo":     func(m *peer) error { _, err := m.SetVideo(ctx, &sipua.VideoSource{}); return err },

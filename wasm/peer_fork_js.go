@@ -74,6 +74,17 @@ func attribute(sdp, name string) string {
 	return ""
 }
 
+// attributes are the lines of all attributes of that name.
+func attributes(sdp, name string) string {
+	var b strings.Builder
+	for line := range strings.Lines(sdp) {
+		if strings.HasPrefix(line, "a="+name+":") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
 // lowered gives all candidates a priority below that of any candidate that a
 // browser or server makes by itself, in their order, and the higher the level the
 // higher. RFC 8839 section 5.1 has the priority as the fourth field.

@@ -98,10 +98,10 @@ func TestPeerCandidateOfAnEarlyFork(t *testing.T) {
 	_, err := m.CreateOffer(t.Context(), sipua.OfferOptions{})
 	require.NoError(t, err)
 	require.NoError(t, m.ApplyAnswer(t.Context(), forkSDP("a", "AA"), true))
-	require.NoError(t, m.AddCandidate(t.Context(), "candidate:3 1 udp 2122260223 192.0.2.4 4000 typ host"))
+	require.NoError(t, m.AddCandidate(t.Context(), sipua.Candidate{Candidate: "candidate:3 1 udp 2122260223 192.0.2.4 4000 typ host", Mid: "0", Ufrag: "a"}))
 	require.Equal(t, "candidate:3 1 udp 130302 192.0.2.4 4000 typ host", pc.Get("remoteCandidate").Get("candidate").String())
 	require.NoError(t, m.ApplyAnswer(t.Context(), forkSDP("a", "AA"), false))
-	require.NoError(t, m.AddCandidate(t.Context(), "candidate:3 1 udp 2122260223 192.0.2.4 4000 typ host"))
+	require.NoError(t, m.AddCandidate(t.Context(), sipua.Candidate{Candidate: "candidate:3 1 udp 2122260223 192.0.2.4 4000 typ host", Mid: "0", Ufrag: "a"}))
 	require.Equal(t, "candidate:3 1 udp 2122260223 192.0.2.4 4000 typ host", pc.Get("remoteCandidate").Get("candidate").String())
 }
 

@@ -22,7 +22,8 @@ type peer struct {
 	pc     js.Value
 	stream js.Value // local sound, and the video that it came with
 	own    bool     // we asked for stream, so we stop it
-	gather time.Duration
+	ice    icePolicy
+	round  generation // the one that a description waited for last
 
 	sent   []*sent // the tracks that are sent
 	muted  bool
@@ -47,6 +48,7 @@ var (
 	_ sipua.VideoSender       = (*peer)(nil)
 	_ sipua.ConnectionWatcher = (*peer)(nil)
 	_ sipua.Mixer             = (*peer)(nil)
+	_ sipua.Trickler          = (*peer)(nil)
 )
 
 // wishes is what the next description is to say.
@@ -56,41 +58,48 @@ type wishes struct{ hold, noVideo bool }
 type mediaOptions struct {
 	stream        js.Value // a MediaStream of the page's own
 	constraints   js.Value // MediaStreamConstraints for getUserMedia
-	configuration js.Value // RTCConfiguration
+	configuration js.Value // what else goes into the RTCConfiguration
+	ice           js.Value // what is not as for the other calls
 }
 
 func readMediaOptions(v js.Value) mediaOptions {
 	if !isObject(v) {
 		return mediaOptions{}
 	}
-	return mediaOptions{stream: v.Get("stream"), constraints: v.Get("constraints"), configuration: v.Get("rtcConfiguration")}
+	return mediaOptions{stream: v.Get("stream"), constraints: v.Get("constraints"), configuration: v.Get("rtcConfiguration"), ice: v.Get("ice")}
 }
 
-// newPeer gets the local sound and makes the peer connection. found is told of
-// both as soon as they exist.
-func newPeer(ctx context.Context, d *desk, o mediaOptions, iceServers js.Value, gather time.Duration, found func(pc, stream js.Value)) (*peer, error) {
-	p := &peer{host: d.host, desk: d, stream: o.stream, gather: gather, check: closedCheck}
-	if isObject(p.stream) {
-		if !isStream(p.stream) {
-			return nil, &sipua.Error{Code: sipua.CodeInvalidArgument, Reason: "media.stream is not a MediaStream"}
-		}
-	} else {
+// plain says that the peer connection is as that of any other call.
+func (o mediaOptions) plain() bool { return !isObject(o.configuration) && !isObject(o.ice) }
+
+// newPeer gets the local sound, and the peer connection meanwhile: begun, when that
+// is one. found is told of both as soon as they exist, missing
+// of servers that could not be had.
+func newPeer(ctx context.Context, d *desk, o mediaOptions, policy icePolicy, begun *connecting, found func(pc, stream js.Value), missing func(error)) (*peer, error) {
+	p := &peer{host: d.host, desk: d, stream: o.stream, ice: policy.with(o.ice), check: closedCheck}
+	given := isObject(p.stream)
+	if given && !isStream(p.stream) {
+		return nil, &sipua.Error{Code: sipua.CodeInvalidArgument, Reason: "media.stream is not a MediaStream"}
+	}
+	connect := func() *connecting { return p.ice.connect(d.host, o.configuration, missing) }
+	if begun == nil && p.ice.ahead() {
+		begun = connect()
+	}
+	if !given {
 		var err error
 		if p.stream, err = microphone(ctx, p.host, o.constraints); err != nil {
+			begun.giveUp()
 			return nil, err
 		}
 		p.own = true
 	}
-	configuration := o.configuration
-	if !isObject(configuration) {
-		configuration = js.ValueOf(map[string]any{})
-		if isObject(iceServers) {
-			configuration.Set("iceServers", iceServers)
-		}
+	if begun == nil {
+		begun = connect()
 	}
-	pc, err := try(func() js.Value { return p.host.Get("RTCPeerConnection").New(configuration) })
+	err := begun.wait(ctx)
 	if err == nil {
-		p.pc = pc
+		p.pc = begun.pc
+		p.round.began = begun.ahead
 		found(p.pc, p.stream)
 		var tracks js.Value
 		tracks, err = try(func() js.Value { return p.stream.Call("getTracks") })

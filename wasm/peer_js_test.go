@@ -24,7 +24,19 @@ func (p page) peer(media map[string]any) (*peer, js.Value) {
 }
 
 func (p page) newPeer(ctx context.Context, media js.Value) (*peer, error) {
-	return newPeer(ctx, p.desk, readMediaOptions(media), js.Undefined(), time.Minute, func(js.Value, js.Value) {})
+	return p.newPeerWith(ctx, media, patient())
+}
+
+// newPeerWith tells the test what the page would be told.
+func (p page) newPeerWith(ctx context.Context, media js.Value, policy icePolicy) (*peer, error) {
+	return newPeer(ctx, p.desk, readMediaOptions(media), policy, nil, func(js.Value, js.Value) {}, func(err error) {
+		require.FailNow(p.t, "no servers", "%v", err)
+	})
+}
+
+// patient waits for all candidates.
+func patient() icePolicy {
+	return icePolicy{servers: js.ValueOf([]any{map[string]any{"urls": "stun:a"}}), settle: time.Minute, limit: time.Minute}
 }
 
 // stream makes one of the page's own.
@@ -277,24 +289,16 @@ func TestMicrophoneAllowedTooLate(t *testing.T) {
 }
 
 func TestPeerConfiguration(t *testing.T) {
-	iceServers := js.ValueOf([]any{map[string]any{"urls": "stun:stun.example.com"}})
-	made := func(media map[string]any) (page, js.Value) {
-		p := newPage(t)
-		_, err := newPeer(t.Context(), p.desk, readMediaOptions(js.ValueOf(media)), iceServers, time.Minute, func(js.Value, js.Value) {})
-		require.NoError(t, err)
-		return p, p.only("peers").Get("configuration")
-	}
-	p, c := made(nil)
-	require.True(t, c.Get("iceServers").Equal(iceServers), "those of the user agent")
-	asked := p.only("asked")
-	require.True(t, asked.Get("audio").Bool())
-	require.False(t, asked.Get("video").Bool())
-
-	configuration := js.ValueOf(map[string]any{"iceTransportPolicy": "relay"})
+	p := newPage(t)
 	constraints := js.ValueOf(map[string]any{"audio": map[string]any{"echoCancellation": false}})
-	p, c = made(map[string]any{"rtcConfiguration": configuration, "constraints": constraints})
-	require.True(t, c.Equal(configuration), "that of the call, untouched")
-	require.True(t, p.only("asked").Equal(constraints))
+	p.peer(nil)
+	p.peer(map[string]any{"constraints": constraints, "rtcConfiguration": map[string]any{"bundlePolicy": "max-bundle"}})
+	asked := p.Get("asked")
+	require.True(t, asked.Index(0).Get("audio").Bool())
+	require.False(t, asked.Index(0).Get("video").Bool())
+	require.True(t, asked.Index(1).Equal(constraints))
+	require.JSONEq(t, `{"iceServers": [{"urls": "stun:a"}]}`, json(p.Get("peers").Index(0).Get("configuration")))
+	require.JSONEq(t, `{"iceServers": [{"urls": "stun:a"}], "bundlePolicy": "max-bundle"}`, json(p.Get("peers").Index(1).Get("configuration")))
 }
 
 func TestPeerConnectionNotMade(t *testing.T) {
@@ -312,11 +316,11 @@ func TestPeerConnectionNotMade(t *testing.T) {
 func TestPeerTellsOfItsObjectsOnce(t *testing.T) {
 	p := newPage(t)
 	told := 0
-	_, err := newPeer(t.Context(), p.desk, mediaOptions{}, js.Undefined(), time.Minute, func(pc, stream js.Value) {
+	_, err := newPeer(t.Context(), p.desk, mediaOptions{}, patient(), nil, func(pc, stream js.Value) {
 		told++
 		require.True(t, pc.Equal(p.only("peers")))
 		require.True(t, stream.Equal(p.only("streams")))
-	})
+	}, nil)
 	require.NoError(t, err)
 	require.Equal(t, 1, told)
 }
@@ -491,10 +495,10 @@ func TestPeerProvisionalAnswers(t *testing.T) {
 func TestPeerCandidatesAndRestart(t *testing.T) {
 	p := newPage(t)
 	m, pc := p.peer(nil)
-	require.Equal(t, "InvalidStateError", exceptionName(m.AddCandidate(t.Context(), "candidate:early")))
+	require.Equal(t, "InvalidStateError", exceptionName(m.AddCandidate(t.Context(), sipua.Candidate{Candidate: "candidate:early", Mid: "0"})))
 	negotiate(t, m, sipua.OfferOptions{}, remoteSDP("audio sendrecv"))
-	require.NoError(t, m.AddCandidate(t.Context(), "candidate:1"))
-	require.Equal(t, "candidate:1", pc.Get("remoteCandidate").Get("candidate").String())
+	require.NoError(t, m.AddCandidate(t.Context(), sipua.Candidate{Candidate: "candidate:1", Mid: "0", Ufrag: "far1"}))
+	require.JSONEq(t, `{"candidate": "candidate:1", "sdpMid": "0", "usernameFragment": "far1"}`, json(pc.Get("remoteCandidate")))
 	require.NoError(t, m.RestartICE(t.Context()))
 	require.Equal(t, 1, pc.Get("restarts").Int())
 }

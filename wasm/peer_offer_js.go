@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"syscall/js"
-	"time"
 
 	"github.com/sipwasm/sipwasm/sipua"
 )
@@ -26,7 +25,7 @@ func (p *peer) CreateOffer(ctx context.Context, o sipua.OfferOptions) (string, e
 		p.want(p.before, false)
 		return "", err
 	}
-	return p.gathered(ctx, before)
+	return p.gathered(ctx, before, o.Trickle)
 }
 
 // CreateAnswer implements sipua.Media.
@@ -42,7 +41,7 @@ func (p *peer) CreateAnswer(ctx context.Context, offer string, o sipua.OfferOpti
 		p.want(p.before, false)
 		return "", errors.Join(err, rollback)
 	}
-	return p.gathered(ctx, before)
+	return p.gathered(ctx, before, o.Trickle)
 }
 
 // describe makes the local description and applies it.
@@ -108,55 +107,7 @@ func stopped(t js.Value) bool {
 // isVideo asks the receiver, because a sender may have no track.
 func isVideo(t js.Value) bool { return text(t.Get("receiver").Get("track"), "kind") == "video" }
 
-// gathering is how far the candidates of a local description are.
-type gathering struct {
-	complete bool
-	ufrag    string // of the ICE generation (RFC 8839 section 5.4)
-}
-
-func (p *peer) gathering() gathering {
-	return gathering{text(p.pc, "iceGatheringState") == "complete", attribute(p.localSDP(), "ice-ufrag")}
-}
-
 func (p *peer) localSDP() string { return text(p.pc.Get("localDescription"), "sdp") }
-
-// gathered waits for the candidates, all of them or those that come within the
-// time allowed, and returns the local description. After an ICE restart the state
-// of before it still stands for a moment.
-func (p *peer) gathered(ctx context.Context, before gathering) (string, error) {
-	ctx, cancel := p.alive(ctx)
-	defer cancel()
-	done := make(chan struct{}, 1)
-	check := func(js.Value) {
-		now := p.gathering()
-		stale := before.complete && now.ufrag != before.ufrag && attribute(p.localSDP(), "candidate") == ""
-		if now.complete && !stale {
-			select {
-			case done <- struct{}{}:
-			default:
-			}
-		}
-	}
-	remove := listen(p.pc, "icegatheringstatechange", check)
-	defer remove()
-	check(js.Undefined())
-	timer := time.NewTimer(p.gather)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
-	if err := p.gone(); err != nil {
-		return "", err
-	}
-	sdp := p.localSDP()
-	if sdp == "" {
-		return "", errors.New("the peer connection has no local description")
-	}
-	return sdp, nil
-}
 
 func description(kind, sdp string) map[string]any { return map[string]any{"type": kind, "sdp": sdp} }
 
@@ -186,15 +137,5 @@ func (p *peer) RestartICE(context.Context) error {
 		return err
 	}
 	_, err := try(func() js.Value { return p.pc.Call("restartIce") })
-	return err
-}
-
-// AddCandidate implements sipua.Media. With BUNDLE all candidates belong to the
-// first stream.
-func (p *peer) AddCandidate(ctx context.Context, candidate string) error {
-	if p.early.sdp != "" {
-		candidate = lowered(candidate, p.early.level())
-	}
-	_, err := p.call(ctx, p.pc, "addIceCandidate", map[string]any{"candidate": candidate, "sdpMLineIndex": 0})
 	return err
 }

@@ -43,7 +43,7 @@ func TestPeerGathering(t *testing.T) {
 		p := newPage(t)
 		p.Set("slowGathering", true)
 		m, pc := p.peer(nil)
-		m.gather = time.Millisecond
+		m.ice.limit = time.Millisecond
 		pc.Call("candidate")
 		sdp, err := m.CreateOffer(t.Context(), sipua.OfferOptions{})
 		require.NoError(t, err)

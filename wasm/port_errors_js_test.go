@@ -258,7 +258,7 @@ func TestPortArgumentsOfTheWrongKind(t *testing.T) {
 	for _, servers := range []any{nil, "", "wss://sip.example.com", 7, object(), []any{nil}, []any{object()}} {
 		require.ErrorIs(t, run("create", object("uri", "sip:1001@example.com", "servers", servers)), sipua.ErrInvalidArgument, "servers %v", servers)
 	}
-	require.NoError(t, run("create", object("uri", "sip:1001@example.com", "servers", []any{server}, "iceServers", 7, "displayName", nil)))
+	require.NoError(t, run("create", object("uri", "sip:1001@example.com", "servers", []any{server}, "ice", 7, "displayName", nil)))
 	for _, headers := range []any{"X-Ticket: 1", object("X-Ticket", "1"), []any{nil}, []any{"X-Ticket: 1"}, []any{[]any{"X-Ticket"}}, []any{[]any{"X-Ticket", 1}}} {
 		require.ErrorIs(t, run("call", object("call", 3, "target", "1002", "headers", headers)), sipua.ErrInvalidArgument, "headers %v", headers)
 	}

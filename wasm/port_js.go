@@ -46,6 +46,8 @@ type request struct {
 type agent struct {
 	handle    int
 	ua        *sipua.UserAgent
+	ice       icePolicy
+	prepared  map[*sipua.Call]*connecting // for calls that ring
 	stopTrace func()
 }
 

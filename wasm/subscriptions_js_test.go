@@ -334,7 +334,7 @@ func TestPortInfoAndMessageInACall(t *testing.T) {
 	ws := f.register(ua, "infoPackages", []any{"conf"})
 	f.do("call", ua, object("call", 3, "target", "1002"))
 	invite := f.request("INVITE")
-	require.Equal(t, "conf", header(t, invite, "Recv-Info"))
+	require.Equal(t, "conf, trickle-ice", header(t, invite, "Recv-Info"))
 	f.refused(f.begin("info", 3, object("body", "x", "contentType", "a/b")), "invalid-state")
 	ok := f.peer.NewResponse(invite, 200, "OK", h("Recv-Info", "dtmf"), h("Content-Type", "application/sdp"))
 	ok.SetBody([]byte(remoteSDP("audio sendrecv")))

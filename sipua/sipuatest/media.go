@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -132,6 +131,7 @@ type Media struct {
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	watch   watch
+	gather  gathering
 
 	mu        sync.Mutex
 	busy      Verb // the verb that runs
@@ -160,6 +160,7 @@ var (
 	_ sipua.VideoSender       = (*Media)(nil)
 	_ sipua.ConnectionWatcher = (*Media)(nil)
 	_ sipua.Mixer             = (*Media)(nil)
+	_ sipua.Trickler          = (*Media)(nil)
 	_ sipua.ToneReceiver      = (*Media)(nil)
 )
 
@@ -192,6 +193,9 @@ func (m *Media) CreateOffer(ctx context.Context, o sipua.OfferOptions) (sdp stri
 		next.streams = m.offered(o)
 		m.version++
 		next.local = m.describe(next, "actpass", true)
+		if o.Trickle {
+			next.local = m.trickled(next)
+		}
 		m.pending, m.state, sdp = next, HaveLocalOffer, next.local
 		return nil
 	})
@@ -223,6 +227,9 @@ func (m *Media) CreateAnswer(ctx context.Context, offer string, o sipua.OfferOpt
 		}
 		m.version++
 		next.local = m.describe(next, next.role, remote.bundle)
+		if o.Trickle {
+			next.local = m.trickled(next)
+		}
 		m.complete(next)
 		sdp = next.local
 		return nil
@@ -295,20 +302,6 @@ func (m *Media) Rollback(ctx context.Context) error {
 func (m *Media) RestartICE(ctx context.Context) error {
 	return m.verb(ctx, VerbRestartICE, "", func() error {
 		m.restart = true
-		return nil
-	})
-}
-
-// AddCandidate implements sipua.Media. The empty candidate ends the list.
-func (m *Media) AddCandidate(ctx context.Context, candidate string) error {
-	return m.verb(ctx, VerbAddCandidate, candidate, func() error {
-		if m.session.remote == "" && m.pending.remote == "" {
-			return mediaError("InvalidStateError", "AddCandidate before any remote description")
-		}
-		if candidate != "" && !strings.HasPrefix(candidate, "candidate:") {
-			return mediaError("OperationError", "%q is not a candidate", candidate)
-		}
-		m.candidate = append(m.candidate, candidate)
 		return nil
 	})
 }

@@ -61,7 +61,7 @@ func TestMediaSignallingStates(t *testing.T) {
 	a, b := NewMedia(MediaOptions{}), NewMedia(MediaOptions{})
 	assert.True(t, IsInvalidState(a.Rollback(ctx)), "nothing to roll back")
 	assert.True(t, IsInvalidState(a.ApplyAnswer(ctx, "v=0", false)), "nothing to answer")
-	assert.True(t, IsInvalidState(a.AddCandidate(ctx, "candidate:1")), "no remote description")
+	assert.True(t, IsInvalidState(a.AddCandidate(ctx, sipua.Candidate{Candidate: "candidate:1"})), "no remote description")
 
 	offer, err := a.CreateOffer(ctx, sipua.OfferOptions{})
 	require.NoError(t, err)
@@ -87,8 +87,17 @@ func TestMediaSignallingStates(t *testing.T) {
 	require.NoError(t, a.ApplyAnswer(ctx, answer, false))
 	assert.Equal(t, Stable, a.State())
 	assert.Equal(t, answer, a.RemoteSDP())
-	require.NoError(t, a.AddCandidate(ctx, "candidate:1 1 udp 1 192.0.2.9 9 typ host"))
-	assert.Len(t, a.Candidates(), 1)
+	_, ufrag := a.ICE()
+	mid := a.session.streams[0].mid
+	const candidate = "candidate:1 1 udp 1 192.0.2.9 9 typ host"
+	require.NoError(t, a.AddCandidate(ctx, sipua.Candidate{Candidate: candidate, Mid: mid, Ufrag: ufrag}))
+	require.NoError(t, a.AddCandidate(ctx, sipua.Candidate{Mid: mid, Ufrag: ufrag}))
+	for _, wrong := range []sipua.Candidate{
+		{Candidate: candidate, Mid: "7", Ufrag: ufrag}, {Candidate: candidate, Mid: mid, Ufrag: "old"}, {Candidate: "candidate:1", Mid: mid, Ufrag: ufrag},
+	} {
+		assert.Error(t, a.AddCandidate(ctx, wrong))
+	}
+	assert.Equal(t, []string{candidate, ""}, a.Candidates())
 
 	a.Close()
 	a.Close()

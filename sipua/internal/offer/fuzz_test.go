@@ -112,3 +112,20 @@ func FuzzWebRTC(f *testing.F) {
 		}
 	})
 }
+
+// What is read of a fragment says the same when it is written and read again.
+func FuzzFragment(f *testing.F) {
+	f.Add("a=ice-ufrag:abcd\r\na=ice-pwd:secret\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\na=end-of-candidates\r\n")
+	f.Add("m=audio 9 RTP/AVP 0\na=mid:0\na=ice-ufrag:a\na=ice-pwd:b\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseFragment(text)
+		again := c.Fragment()
+		if err != nil || again == "" {
+			return
+		}
+		other, err := ParseFragment(again)
+		if err != nil || other.Fragment() != again {
+			t.Fatalf("%q became %q: %v", text, again, err)
+		}
+	})
+}

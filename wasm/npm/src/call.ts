@@ -9,7 +9,7 @@ import {
 import type { Caller, CallSnapshot, Fork, Reason, Stream } from "./call_values.js";
 import type { Calls } from "./calls.js";
 import { sendable } from "./content.js";
-import { Emitter } from "./emitter.js";
+import { Emitter, report } from "./emitter.js";
 import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
 import type { CallEvents, CallState, Direction, EndedEvent, Identity, Party } from "./events.js";
 import type { InfoOptions, MessageOptions } from "./messaging.js";
@@ -478,6 +478,10 @@ export class Call {
       // Nobody is there to decide: the other side is told so at once.
       if (this.#events.count("referred") === 0) referral.reject(603).catch(() => {}); // it may be over by now
       else this.#events.emit("referred", referral);
+    },
+    iceServersFailed: ({ error }: { error: ErrorRecord }) => {
+      if (this.#events.count("iceServersFailed") === 0) report(errorFrom(error));
+      else this.#events.emit("iceServersFailed", { error: errorFrom(error) });
     },
     peerconnection: ({ peerConnection }: { peerConnection: RTCPeerConnection }) => this.#media.usePeerConnection(peerConnection),
     localstream: ({ stream }: { stream: MediaStream }) => this.#media.useLocalStream(stream),

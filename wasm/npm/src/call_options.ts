@@ -1,5 +1,6 @@
 import type { Call } from "./call.js";
 import type { Reason } from "./call_values.js";
+import type { IceOptions } from "./ice.js";
 
 /** What an act that one can stop waiting for takes. */
 export interface Waiting {
@@ -16,8 +17,10 @@ export interface MediaOptions {
   stream?: MediaStream;
   /** Constraints for the microphone, and the camera if it is to be on from the start. Default: `{ audio: true }`. */
   constraints?: MediaStreamConstraints;
-  /** Configuration of the peer connection. Default: one with the user agent's `iceServers`. */
-  rtcConfiguration?: RTCConfiguration;
+  /** What is not as in the user agent's `ice`. */
+  ice?: IceOptions;
+  /** What else the peer connection is made with, such as `certificates`. Default `{}`. */
+  rtcConfiguration?: Omit<RTCConfiguration, "iceServers" | "iceTransportPolicy">;
 }
 
 /** Where to play the other side. */

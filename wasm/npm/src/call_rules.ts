@@ -3,8 +3,9 @@ import type {
   VideoOptions,
 } from "./call_options.js";
 import type { CallSnapshot } from "./call_values.js";
+import { isIce } from "./ice.js";
 import {
-  audio, flag, isAbsentOr, isNumber, isObject, isPair, isText, isList, isWhole, milliseconds, signal, text, texts, type Rule, type Rules,
+  audio, flag, isNumber, isObject, isOf, isPair, isText, isList, isWhole, milliseconds, signal, text, texts, type Rule, type Rules,
 } from "./options.js";
 
 // The options of calls, for those who write no TypeScript.
@@ -13,15 +14,13 @@ const oneOf = (...values: string[]): Rule => [
   values.map((v) => `"${v}"`).join(values.length > 2 ? ", " : " or ").replace(/, ([^,]*)$/, " or $1"), (v) => values.includes(v as string),
 ];
 const headers: Rule = ['[name, value] pairs of strings, such as [["X-Ticket", "4711"]]', (v) => isList(v, isPair)];
-const isMedia = (v: unknown) => isObject(v) && Object.entries(v).every(([name, part]) =>
-  ["stream", "constraints", "rtcConfiguration"].includes(name) && isAbsentOr(isObject)(part));
-const media: Rule = ["{ stream?, constraints?, rtcConfiguration? }", isMedia];
+const isConfiguration = (v: unknown) => isObject(v) && !("iceServers" in v) && !("iceTransportPolicy" in v);
+const isMedia = (v: unknown) => isOf(v, { stream: isObject, constraints: isObject, ice: isIce, rtcConfiguration: isConfiguration });
+const mediaForm = "{ stream?, constraints?, ice?, rtcConfiguration? }, with servers and transportPolicy in ice";
+const media: Rule = [mediaForm, isMedia];
 const reliable = oneOf("supported", "required", "off");
 const status = (least: number, most: number): Rule => [`a whole number from ${least} to ${most}`, (v) => isWhole(v, least, most)];
 const redirects: Rule = ["a whole number, at least 0", (v) => isWhole(v, 0, 1000)];
-/** An object of which each part is absent or as it should be, and that has no other. */
-const isOf = (v: unknown, parts: Record<string, (part: unknown) => boolean>) =>
-  isObject(v) && Object.entries(v).every(([name, part]) => part === undefined || (Object.hasOwn(parts, name) && parts[name]!(part)));
 const isFlag = (v: unknown) => typeof v === "boolean";
 
 /** Those of a user agent. */
@@ -76,7 +75,7 @@ export const restoreRules: Rules<RestoreOptions & { snapshot: CallSnapshot }> = 
 export const acceptRules: Rules<AcceptOptions> = { media, audio, headers, signal };
 
 export const progressRules: Rules<ProgressOptions> = {
-  status: status(101, 198), reason: text, media: ["true, false or { stream?, constraints?, rtcConfiguration? }", (v) => isFlag(v) || isMedia(v)],
+  status: status(101, 198), reason: text, media: [`true, false or ${mediaForm}`, (v) => isFlag(v) || isMedia(v)],
   reliable, headers, signal,
 };
 

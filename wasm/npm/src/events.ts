@@ -165,6 +165,9 @@ export interface CallEvents {
   videoended: Record<string, never>;
   /** Last event of a call; comes exactly once. */
   ended: EndedEvent;
+  /** The function in `ice.servers` failed, or did not come back in time: the call goes on without ICE servers. Without a listener it is
+   *  reported to the page (reportError). */
+  iceServersFailed: { readonly error: SipError };
   /** The browser's peer connection exists. Use it for statistics; do not negotiate with it. */
   peerconnection: { readonly peerConnection: RTCPeerConnection };
   /** The microphone is open. Comes again with `peerconnection` when a call is made anew, over the next connection or at the next address. */

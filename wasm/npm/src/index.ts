@@ -16,6 +16,7 @@ export type {
   CallEvents, CallState, Direction, EndedEvent, Identity, Party, TraceMessage, UserAgentEvents,
 } from "./events.js";
 export type { Host, NetworkEvents } from "./host.js";
+export type { IceGathering, IceOptions } from "./ice.js";
 export type {
   ConferenceEndpoint, ConferenceInfo, ConferenceMedia, ConferenceUser, DialogInfo, DialogParty, DialogState, DocumentState, EventValues,
   MessageCount, MessageSummary, NotifyEvent, Pair, Presence, PresenceNote, PresenceTuple, RegistrationContact, RegistrationInfo,

@@ -15,6 +15,10 @@ export const isList = (value: unknown, holds: (item: unknown) => boolean) => Arr
 export const isPair = (v: unknown) => Array.isArray(v) && v.length === 2 && v.every(isText);
 export const isAbsentOr = (holds: (v: unknown) => boolean) => (v: unknown) => v === undefined || holds(v);
 
+/** An object of which each part is absent or as it should be, and that has no other. */
+export const isOf = (v: unknown, parts: Record<string, (part: unknown) => boolean>) =>
+  isObject(v) && Object.entries(v).every(([name, part]) => part === undefined || (Object.hasOwn(parts, name) && parts[name]!(part)));
+
 export const milliseconds: Rule = ["a number of milliseconds, at least 1", (v) => isNumber(v, 1)];
 export const flag: Rule = ["true or false", (v) => typeof v === "boolean"];
 export const texts: Rule = ["a list of strings", (v) => isList(v, isText)];

@@ -10,6 +10,7 @@ import { Emitter, report } from "./emitter.js";
 import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
 import type { TraceMessage, UserAgentEvents } from "./events.js";
 import { completeHost } from "./host.js";
+import type { IceOptions } from "./ice.js";
 import { loadPort, type LoadOptions } from "./load.js";
 import type { Capabilities, MessageOptions, MessagingOptions } from "./messaging.js";
 import { Notifier, type SubscriptionRecord } from "./notifier.js";
@@ -33,10 +34,8 @@ export interface UserAgentOptions
   displayName?: string;
   /** The User-Agent header. Default "sipwasm/<version>". */
   userAgent?: string;
-  /** STUN and TURN servers for calls. Default: none. */
-  iceServers?: readonly RTCIceServer[];
-  /** Milliseconds that a call waits for ICE candidates before it goes on with those it has. Default 2000. */
-  iceGatheringTimeout?: number;
+  /** How calls find their way to the other side: STUN and TURN servers, and how long they are waited for. Default `{}`. */
+  ice?: IceOptions;
 }
 
 /** One SIP account on one device: registers, makes calls and takes them. */

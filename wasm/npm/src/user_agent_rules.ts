@@ -1,4 +1,5 @@
 import { callsRules } from "./call_rules.js";
+import { ice } from "./ice.js";
 import { audio, flag, isAbsentOr, isList, isNumber, isObject, isPair, isText, milliseconds, signal, text, texts, type Rules } from "./options.js";
 import type { UserAgentOptions } from "./user_agent.js";
 
@@ -48,12 +49,7 @@ export const userAgentRules: Rules<UserAgentOptions> = {
   unsolicitedNotify: flag,
   acceptMessages: texts,
   infoPackages: texts,
-  iceServers: [
-    'a list of objects such as { urls: "stun:stun.example.com" }',
-    (v) => isList(v, (server) => isObject(server) &&
-      (typeof server["urls"] === "string" || isList(server["urls"], (url) => typeof url === "string"))),
-  ],
-  iceGatheringTimeout: ["a number of milliseconds, at least 0", (v) => isNumber(v, 0)],
+  ice,
   ...callsRules,
   audio,
   signal,

@@ -139,7 +139,7 @@ test("nobody has to look at answered", async () => {
 test("each verb is one operation", async () => {
   const program = new Program();
   const { call, handle } = await program.incoming(2);
-  const media = { rtcConfiguration: { iceServers: [] } };
+  const media = { ice: { servers: [] }, rtcConfiguration: { bundlePolicy: "max-bundle" } };
   for (const [act, op, args] of [
     [() => call.accept(), "accept", {}],
     [() => call.accept({ media }), "accept", { media }],

@@ -46,8 +46,9 @@ test("create names the option that is wrong, as the application wrote it", async
     registrationExpires: ["600", NaN, Infinity, 59],
     userAgent: [{}, "a\nb"],
     connectTimeout: ["500", 0, -1, NaN],
-    iceServers: [{ urls: "stun:a" }, ["stun:a"], [{}], [{ urls: [7] }]],
-    iceGatheringTimeout: ["1", -1, Infinity],
+    ice: [[{ urls: "stun:a" }], { servers: { urls: "stun:a" } }, { servers: ["stun:a"] }, { servers: [{}] }, { servers: [{ urls: [7] }] }, { ice: {} }, { ice: { servers: () => [] } },
+      { transportPolicy: "turn" }, { gathering: 500 }, { gathering: { settle: "1" } }, { gathering: { limit: Infinity } },
+      { gathering: { settle: -1 } }, { gathering: { enough: "host" } }, { gathering: { early: 1 } }, { trickle: true }],
     audio: [true, "audio", {}],
     signal: [{}, true],
     host: ["page", null],
@@ -77,8 +78,9 @@ test("create takes every form that the options may have, and undefined as nothin
   const program = new Program();
   for (const options of [
     { uri: "sips:1001@example.com:5061" }, { servers: ["ws://a", "wss://b"] }, { credentials: { password: "" } },
-    { credentials: { username: "u", ha1: "0", password: undefined } }, { audio: { play() {} } }, { iceServers: [] },
-    { iceServers: [{ urls: ["stun:a", "turn:b"], username: "u", credential: "c" }] }, { iceGatheringTimeout: 0 },
+    { credentials: { username: "u", ha1: "0", password: undefined } }, { audio: { play() {} } }, { ice: {} }, { ice: { servers: () => [] } },
+    { ice: { servers: [{ urls: ["stun:a", "turn:b"], username: "u", credential: "c" }], transportPolicy: "relay" } },
+    { ice: { gathering: { settle: 0, limit: 0, enough: "relay", early: false }, trickle: "full" } },
     { credentials: { token: "t" } }, { credentials: { ha1: [{ realm: "r", algorithm: "SHA-256", hash: "h" }, { hash: "i" }] } },
     { credentials: () => ({ password: "p" }) }, { servers: [{ url: "wss://a" }, { url: "ws://b", priority: 1, weight: 65535 }] },
     { keepAlive: "off", flows: 4, outbound: false, push: { provider: "p", prid: "i", param: "x" }, contactParams: [["q", "0.5"]] },

@@ -6,16 +6,16 @@ import { arrival, bob, fakeModule, Program, reports, settled } from "./fake.mjs"
 
 test("create passes the options on and gives the instance id", async () => {
   const program = new Program();
-  const iceServers = [{ urls: "stun:stun.example.com" }];
+  const ice = { servers: [{ urls: "stun:stun.example.com" }], gathering: { limit: 300 } };
   const { ua, handle, args } = await program.userAgent({
     credentials: { username: "alice", password: "secret" }, displayName: "Alice", instanceId: "urn:uuid:1",
-    registrationExpires: 120, userAgent: "phone/1", connectTimeout: 500, iceServers, iceGatheringTimeout: 300, audio: false,
+    registrationExpires: 120, userAgent: "phone/1", connectTimeout: 500, ice, audio: false,
   });
   assert.equal(handle, 1);
   assert.deepEqual(args, {
     uri: "sip:1001@example.com", servers: ["wss://example.com/ws"], credentials: { username: "alice", password: "secret" },
     displayName: "Alice", instanceId: "urn:uuid:1", registrationExpires: 120, userAgent: "phone/1", connectTimeout: 500,
-    iceServers, iceGatheringTimeout: 300,
+    ice,
   });
   assert.equal(ua.instanceId, "urn:uuid:00000000-0000-4000-8000-000000000001");
   assert.deepEqual(ua.calls, []);

@@ -7,22 +7,28 @@ import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { pagesFor } from "./harness.mjs";
+import { startStun } from "./stun.mjs";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 const BINARY = join(ROOT, "build/peer_test.wasm");
-const TESTS = ["Forks", "RestartICE", "Video", "VideoOfBoth", "VideoRefused", "SharedStream", "Mix", "ClosedByThePage"];
+const TESTS = ["Forks", "RestartICE", "Video", "VideoOfBoth", "VideoRefused", "SharedStream", "Mix", "ClosedByThePage", "ICEUnreachable", "ICEOnce", "ICEEnough",
+  "ICEEarly"];
 
 describe("peer connection", () => {
   const open = pagesFor({ before, after });
   let support;
+  let stun;
 
-  before(() => {
+  before(async () => {
+    stun = await startStun();
     const go = (args, env) => execFileSync("go", args, { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } }).trim();
     mkdirSync(join(ROOT, "build"), { recursive: true });
     const modfile = go(["run", "-C", "examples", "./build", "-modfile"]);
     go(["test", "-c", "-o", BINARY, `-modfile=${modfile}`, "-tags=sipgo_server", "./wasm"], { GOOS: "js", GOARCH: "wasm" });
     support = join(go(["env", "GOROOT"]), "lib/wasm/wasm_exec.js");
   });
+
+  after(() => stun?.stop());
 
   test("every test for Chromium is run here", () => {
     const listed = execFileSync("grep", ["-rhoE", "^func TestChromium[A-Za-z]+", "--include=*_js_test.go", join(ROOT, "wasm")], { encoding: "utf8" });
@@ -34,20 +40,21 @@ describe("peer connection", () => {
       const page = await open(t);
       await page.route("**/peer_test.wasm", (route) => route.fulfill({ path: BINARY, contentType: "application/wasm" }));
       await page.route("**/wasm_exec.js", (route) => route.fulfill({ path: support, contentType: "text/javascript" }));
-      const { code, output } = await page.evaluate(async (pattern) => {
+      const { code, output } = await page.evaluate(async ([pattern, server]) => {
         await import("/wasm_exec.js");
         const lines = [];
         globalThis.process.cwd = () => "/";
         globalThis.fs.writeSync = (_, bytes) => { lines.push(new TextDecoder().decode(bytes)); return bytes.length; };
         globalThis.fs.write = (fd, bytes, offset, length, position, done) => done(null, globalThis.fs.writeSync(fd, bytes.subarray(offset, offset + length)));
         const go = new globalThis.Go();
+        go.env = { STUN: server };
         go.argv = ["wasm.test", "-test.v", `-test.run=${pattern}`, "-test.timeout=100s"];
         let code;
         go.exit = (status) => { code = status; };
         const { instance } = await WebAssembly.instantiateStreaming(fetch("/peer_test.wasm"), go.importObject);
         await go.run(instance);
         return { code, output: lines.join("") };
-      }, `^TestChromium${name}$`);
+      }, [`^TestChromium${name}$`, stun.address]);
       for (const [, , what, seconds] of output.matchAll(/--- (PASS|FAIL): (\S+) \(([\d.]+)s\)/g)) t.diagnostic(`${what} ${seconds} s`);
       assert.equal(code, 0, output);
       assert.match(output, /--- PASS/, "it was not skipped");

@@ -4,7 +4,7 @@ import {
   type AcceptOptions, type Call, type Caller, type CallSnapshot, type Conference, type Description, type Fork, type MediaOptions, type ProgressOptions,
   type Reason, type Referral, type Rejection, type Stream, type Transfer, type TransferOptions, type TransferOutcome, type VideoOptions, type Capabilities, type DialogInfo, type NotifyEvent, type Presence, type Publication,
   type SubscribeOptions, type Subscription, type SubscriptionState, type CallOptions, type CallState, type Challenge, type Credentials, type EndedEvent, type ErrorCode,
-  type Host, type Identity, type TraceMessage, type UserAgentEvents, type UserAgentOptions, type WasmSource,
+  type Host, type IceOptions, type Identity, type TraceMessage, type UserAgentEvents, type UserAgentOptions, type WasmSource,
 } from "sipwasm";
 
 export async function softphone(password: string): Promise<void> {
@@ -210,9 +210,14 @@ export const asked: UserAgentOptions = {
   credentials: async ({ scheme, realm, algorithms, proxy, host, retry, error, scope, authzServer }: Challenge) =>
     ({ username: `${scheme}${realm}${algorithms.join()}${proxy}${host}${retry}${error}${scope}${authzServer}`, password: "p" }),
 };
+export const ice: IceOptions = {
+  servers: async () => [{ urls: ["turn:turn.example.com"], username: "u", credential: "c" }] as const, transportPolicy: "relay",
+  gathering: { settle: 0, limit: 4000, enough: "relay", early: false }, trickle: "full",
+};
+export const iceCall: CallOptions = { media: { ice: { gathering: { enough: "srflx" } }, rtcConfiguration: { bundlePolicy: "max-bundle" } } };
 export const callOptions: CallOptions = { headers: [["X-A", "1"]], media: { constraints: { audio: true } }, audio: false };
 export const acceptOptions: AcceptOptions = { media: { stream: new MediaStream() }, audio: new Audio() };
-export const options: UserAgentOptions = { uri: "", servers: [] as readonly string[], iceServers: [{ urls: "stun:x" }] };
+export const options: UserAgentOptions = { uri: "", servers: [] as readonly string[], ice: { servers: [{ urls: "stun:x" }] } };
 export const kept: UserAgentOptions = {
   uri: "", servers: ["wss://a", { url: "wss://b", priority: 1, weight: 2 }], reconnectDelay: 1, reconnectMaxDelay: 2, returnInterval: 3,
   keepAlive: "options", keepAliveInterval: 4, pongTimeout: 5, network: false, flows: 2, outbound: false,

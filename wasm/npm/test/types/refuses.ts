@@ -126,5 +126,11 @@ call.caller.from.displayName = "";
 ua.conference("1002", "1003");
 // @ts-expect-error returns the description
 export const silent: UserAgentOptions = { uri: "", servers: [], sdp: () => {} };
+// @ts-expect-error servers belong to ice
+ua.call("1002", { media: { rtcConfiguration: { iceServers: [] } } });
+// @ts-expect-error host candidates come first anyway
+export const host: UserAgentOptions = { uri: "", servers: [], ice: { gathering: { enough: "host" } } };
+// @ts-expect-error a list of servers
+export const one: UserAgentOptions = { uri: "", servers: [], ice: { servers: { urls: "stun:x" } } };
 // @ts-expect-error on is the default
 export const timer: UserAgentOptions = { uri: "", servers: [], sessionTimer: true };

@@ -77,8 +77,9 @@ func (p *port) publish(ctx context.Context, a *agent, args js.Value) (any, error
 	}
 	pub, err := a.ua.Publish(ctx, sipua.PublishOptions{
 		Event: text(args, "event"), ContentType: contentType, Body: body, Expires: seconds(args, "expires"), Target: text(args, "target"),
+		Once: args.Get("once").Truthy(),
 	})
-	if err != nil {
+	if err != nil || args.Get("once").Truthy() {
 		return nil, err
 	}
 	return nil, p.keep(pub, int(number(args, "publication", 0)))

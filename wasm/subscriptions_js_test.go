@@ -228,6 +228,14 @@ func TestPortPublication(t *testing.T) {
 	f.respond(ws, f.request("PUBLISH"), 489, "Bad Event")
 	require.Equal(t, 489, f.refused(wait, "rejected").Get("status").Int())
 	f.refused(f.begin("publish", ua, object("publication", pub, "event", "presence")), "invalid-argument")
+
+	// What is told once has no life afterwards.
+	wait = f.begin("publish", ua, object("publication", pub, "event", "vq-rtcpxr", "contentType", "text/plain", "body", "report", "once", true))
+	req = f.request("PUBLISH")
+	require.Empty(t, req.GetHeaders("Expires"))
+	f.respond(ws, req, 200, "OK")
+	f.done(wait)
+	f.refused(f.begin("update", pub, object("contentType", "text/plain", "body", "away")), "invalid-state")
 	settle(t)
 	require.Empty(t, f.events)
 }

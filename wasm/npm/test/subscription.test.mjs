@@ -208,6 +208,16 @@ test("without a listener a subscription is refused with 480", async () => {
   await settled();
 });
 
+test("what is published once has no life afterwards", async () => {
+  const { program, publishing, op } = await published({ once: true });
+  assert.deepEqual(op.args, { publication: 3, event: "presence", ...state, once: true });
+  op.resolve();
+  const publication = await publishing;
+  await publication.remove();
+  await assert.rejects(publication.update(state), { code: "invalid-state" });
+  assert.equal(program.ops.filter((o) => o.op !== "create").length, 1);
+});
+
 test("publish, update, remove", async () => {
   const { program, publishing, op, handle } = await published({ expires: 60, target: "sip:room@example.com" });
   assert.deepEqual(op.args, { publication: 3, event: "presence", expires: 60, target: "sip:room@example.com", ...state });

@@ -1,5 +1,6 @@
 import { CallFacts } from "./call_facts.js";
 import { CallMedia } from "./call_media.js";
+import { CallQuality } from "./call_quality.js";
 import type {
   AcceptOptions, CallOptions, DTMFOptions, HangupOptions, ProgressOptions, Rejection, RestoreOptions, TransferOptions, VideoOptions, Waiting,
 } from "./call_options.js";
@@ -15,6 +16,8 @@ import type { CallEvents, CallState, Direction, EndedEvent, Identity, Party } fr
 import type { InfoOptions, MessageOptions } from "./messaging.js";
 import { check } from "./options.js";
 import type { Target } from "./port.js";
+import type { QualitySample } from "./quality.js";
+import type { QualitySummary } from "./quality_summary.js";
 import { Referral, type ReferralRecord } from "./referral.js";
 import { Tones } from "./tones.js";
 import { Transfer } from "./transfer.js";
@@ -45,6 +48,7 @@ export class Call {
   readonly #events = new Emitter<CallEvents>();
   readonly #facts: CallFacts;
   readonly #media: CallMedia;
+  readonly #quality: CallQuality;
   readonly #tones: Tones;
   readonly #handle: number;
 
@@ -79,6 +83,9 @@ export class Call {
     this.#facts = new CallFacts(this.#events, state);
     if (record) this.#facts.caller = record.caller;
     this.#media = new CallMedia(this.#events, audio ?? calls.audio);
+    this.#quality = new CallQuality(this.#events, calls.quality, {
+      receives: () => this.#facts.receives, dialog: () => this.#facts.snapshot, report: (measured, last) => calls.report(this, measured, last),
+    });
     this.#tones = new Tones((args) => this.#act("dtmf", args), () => this.peerConnection);
     this.#remote = remote;
     this.#id = record?.id ?? "";
@@ -223,6 +230,13 @@ export class Call {
 
   /** What comes from the other side, once it exists: sound, and video that a `<video>` element shows. The same object for the whole call. */
   get remoteStream(): MediaStream | undefined { return this.#media.remoteStream; }
+
+  /** How the sound was during the last interval: the event `quality`. Absent before the first sample, and with the option `quality: false`. */
+  get quality(): QualitySample | undefined { return this.#quality.latest; }
+
+  /** Resolves when the call is over, with how its sound was all in all; with undefined when it was not answered, or not measured (option
+   *  `quality: false`). Never rejects. */
+  get summary(): Promise<QualitySummary | undefined> { return this.#quality.summary; }
 
   /** When the call was answered, in milliseconds since 1970. */
   get startTime(): number | undefined { return this.#startTime; }
@@ -466,6 +480,7 @@ export class Call {
     answered: ({ forks }: { forks: readonly Fork[] }) => {
       this.#facts.forks = forks;
       this.#startTime = Date.now();
+      this.#quality.start();
       this.#settleAnswered.resolve();
       this.#events.emit("answered", {});
     },
@@ -479,7 +494,10 @@ export class Call {
       if (this.#events.count("referred") === 0) referral.reject(603).catch(() => {}); // it may be over by now
       else this.#events.emit("referred", referral);
     },
-    peerconnection: ({ peerConnection }: { peerConnection: RTCPeerConnection }) => this.#media.usePeerConnection(peerConnection),
+    peerconnection: ({ peerConnection }: { peerConnection: RTCPeerConnection }) => {
+      this.#quality.use(peerConnection);
+      this.#media.usePeerConnection(peerConnection);
+    },
     localstream: ({ stream }: { stream: MediaStream }) => this.#media.useLocalStream(stream),
     ended: ({ by, status, reason, reasons, error }: { by: Party; status?: number; reason?: string; reasons?: readonly Reason[]; error?: ErrorRecord | null }) =>
       this.#end({
@@ -493,6 +511,7 @@ export class Call {
     this.#calls.port.detach(this.#handle);
     this.#calls.remove(this.#handle);
     this.#media.end();
+    this.#quality.end(this.#facts.snapshot);
     this.#facts.end();
     this.#settleAnswered.reject(event.error ?? endedBeforeAnswer(event)); // does nothing to an answered call
     this.#settleEnded(event);

@@ -20,6 +20,12 @@ export class CallFacts {
     this.state = state;
   }
 
+  /** Sound should be coming: nobody holds the call, and it was agreed upon. */
+  get receives(): boolean {
+    return !this.onHold.local && !this.onHold.remote &&
+      this.streams.some(({ kind, refused, direction }) => kind === "audio" && !refused && (direction === "sendrecv" || direction === "recvonly"));
+  }
+
   enter(state: CallState): void {
     const previous = this.state;
     if (state === previous) return;

@@ -3,6 +3,9 @@ import type { CallOptions, RestoreOptions } from "./call_options.js";
 import type { CallSnapshot } from "./call_values.js";
 import { SipError } from "./errors.js";
 import type { Port } from "./port.js";
+import type { Measured } from "./call_quality.js";
+import type { QualityOptions } from "./quality.js";
+import { VQ_EVENT, VQ_TYPE, vqReport } from "./vq_report.js";
 
 /** @internal How a call of ours begins. */
 export interface Beginning {
@@ -19,12 +22,19 @@ export class Calls {
   readonly audio: HTMLAudioElement | false | undefined;
   /** An operation of the user agent. */
   readonly act: <T = void>(op: string, args: object) => Promise<T>;
+  readonly quality: QualityOptions | false;
+  readonly #reportFailed: (call: Call, error: SipError) => void;
   readonly #byHandle = new Map<number, Call>();
 
-  constructor(port: Port, audio: HTMLAudioElement | false | undefined, act: Calls["act"]) {
+  constructor(
+    port: Port, audio: HTMLAudioElement | false | undefined, act: Calls["act"], quality: QualityOptions | false,
+    reportFailed: (call: Call, error: SipError) => void,
+  ) {
     this.port = port;
     this.audio = audio;
     this.act = act;
+    this.quality = quality;
+    this.#reportFailed = reportFailed;
   }
 
   get list(): readonly Call[] { return [...this.#byHandle.values()]; }
@@ -38,6 +48,14 @@ export class Calls {
   /** Makes a call. `begun` settles when Go has it, or does not want it. */
   dial(op: string, target: string, options: CallOptions, { start, before }: Beginning = {}): { call: Call; begun: Promise<void> } {
     return Call.outgoing(this, op, target, options, start ?? ((args) => this.act("call", args)), before);
+  }
+
+  /** Sends what was measured of a call where the application wants it: one PUBLISH, which nothing follows (RFC 6035 section 4.6). */
+  report(call: Call, measured: Measured, last: boolean): void {
+    const to = this.quality && this.quality.report;
+    if (!to) return;
+    const publication = { event: VQ_EVENT, contentType: VQ_TYPE, body: vqReport(measured, last, to), target: to.target, once: true };
+    this.act("publish", publication).catch((error: SipError) => this.#reportFailed(call, error));
   }
 
   restore(snapshot: CallSnapshot, options: RestoreOptions): Call {

@@ -51,9 +51,10 @@ export class UserAgent {
   #bindings: readonly Binding[] = [];
   #unwatch = () => {};
 
-  private constructor(port: Port, audio: HTMLAudioElement | false | undefined) {
+  private constructor(port: Port, audio: HTMLAudioElement | false | undefined, quality: NonNullable<CallsOptions["quality"]>) {
     this.#port = port;
-    this.#calls = new Calls(port, audio, (op, args) => this.#act(op, undefined, args));
+    this.#calls = new Calls(port, audio, (op, args) => this.#act(op, undefined, args), quality, (call, error) =>
+      this.#events.emit("reportFailed", { call, error }));
     this.#handle = port.attachNew(this.#target);
   }
 
@@ -64,11 +65,11 @@ export class UserAgent {
    */
   static async create(options: UserAgentOptions): Promise<UserAgent> {
     check("create", userAgentRules, options, "uri", "servers");
-    const { wasm, host, audio, signal, network = true, sdp, ...rest } = options;
+    const { wasm, host, audio, signal, network = true, sdp, quality = {}, ...rest } = options;
     return abortable("create", signal, async () => {
       const port = await loadPort({ ...(wasm !== undefined && { wasm }), ...(host && { host }) });
       signal?.throwIfAborted(); // the promise has been rejected by now; this keeps from making what nobody can close
-      const ua = new UserAgent(port, audio);
+      const ua = new UserAgent(port, audio, quality);
       try {
         const { instanceId } = await port.call<{ instanceId: string }>("create", ua.#handle, { ...rest, ...(sdp && { sdp: ua.#hook(sdp) }) });
         ua.#instanceId = instanceId;

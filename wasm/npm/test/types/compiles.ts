@@ -2,7 +2,7 @@
 import {
   load, SipError, UserAgent, VERSION,
   type AcceptOptions, type Call, type Caller, type CallSnapshot, type Conference, type Description, type Fork, type MediaOptions, type ProgressOptions,
-  type Reason, type Referral, type Rejection, type Stream, type Transfer, type TransferOptions, type TransferOutcome, type VideoOptions, type Capabilities, type DialogInfo, type NotifyEvent, type Presence, type Publication,
+  type Reason, type Referral, type Rejection, type QualitySample, type QualitySummary, type Stream, type Transfer, type TransferOptions, type TransferOutcome, type VideoOptions, type Capabilities, type DialogInfo, type NotifyEvent, type Presence, type Publication,
   type SubscribeOptions, type Subscription, type SubscriptionState, type CallOptions, type CallState, type Challenge, type Credentials, type EndedEvent, type ErrorCode,
   type Host, type Identity, type TraceMessage, type UserAgentEvents, type UserAgentOptions, type WasmSource,
 } from "sipwasm";
@@ -18,6 +18,12 @@ export async function softphone(password: string): Promise<void> {
   const call: Call = ua.call("1002");
   call.on("ringing", ({ status, reason, earlyMedia }) => `${status.toFixed()} ${reason.trim()} ${earlyMedia ? 1 : 0}`);
   await call.answered;
+  call.on("quality", ({ level, changed, roundTrip, pair, received, sent }: QualitySample) => {
+    const worse: boolean = changed && level !== "good";
+    console.log(worse, roundTrip?.toFixed(), pair?.local === "relay", received.codec?.toLowerCase(), received.mos?.toFixed(1), received.concealed, received.bufferDelay, sent.loss, sent.jitter, sent.audioLevel);
+  });
+  console.log(call.quality?.received.bitrate);
+  ua.on("reportFailed", ({ call, error }) => console.log(call.id, error.code));
   await call.hold();
   await call.resume();
   await call.mute();
@@ -25,6 +31,8 @@ export async function softphone(password: string): Promise<void> {
   await call.sendDTMF("123#", { duration: 100, gap: 70, signal: new AbortController().signal });
   await call.hangup();
   const { by, status, reason, error }: EndedEvent = await call.ended;
+  const summary: QualitySummary | undefined = await call.summary;
+  console.log(summary?.worst === "poor", summary?.received.mos?.min.toFixed(1), summary?.sent.codecs[0], summary?.pairs[0]?.relayProtocol, summary?.roundTrip?.mean);
   const words: string = `${by} ${status?.toFixed() ?? ""} ${reason} ${error?.code ?? ""}`;
   remove();
   await ua.close();
@@ -157,6 +165,7 @@ export const callsOptions: UserAgentOptions = {
   uri: "", servers: [], maxCalls: 2, holdOthers: true, manualRinging: true, autoAnswer: { answerMode: true }, manualReplaces: false,
   noAnswerTimeout: 1, followRedirects: 1, reliable: "supported", sessionTimer: { expires: 90, minSE: 90, refresher: "local", method: "update" },
   codecs: { order: ["opus"], remove: ["PC*"] }, bandwidth: { audio: 64, video: 500 },
+  quality: { interval: 2000, thresholds: { mos: { fair: 4, poor: 3 } }, report: { target: "sip:collector@example.com", interval: 60_000, localGroup: "berlin" } },
   sdp: async ({ call, local, kind, sdp }: Description) => (local && kind === "offer" ? sdp : sdp + call.id),
 };
 export const noTimer: UserAgentOptions = { uri: "", servers: [], sessionTimer: false, sdp: ({ sdp }) => sdp };

@@ -19,6 +19,7 @@ import type { Target } from "./port.js";
 import type { QualitySample } from "./quality.js";
 import type { QualitySummary } from "./quality_summary.js";
 import { Referral, type ReferralRecord } from "./referral.js";
+import { Subscription, type SubscribeOptions } from "./subscription.js";
 import { Tones } from "./tones.js";
 import { Transfer } from "./transfer.js";
 
@@ -212,6 +213,9 @@ export class Call {
 
   /** What is sent and received, as it was agreed last; empty before the answer. */
   get streams(): readonly Stream[] { return this.#facts.streams; }
+
+  /** The other side is a conference server (RFC 4579 section 5.2): {@link watchConference} tells who takes part. */
+  get focus(): boolean { return this.#facts.focus; }
 
   /** The connection to the server is lost, or the one to the other side, and the call is being recovered. */
   get recovering(): boolean { return this.#facts.recovering; }
@@ -442,6 +446,25 @@ export class Call {
   }
 
   /**
+   * Hangs this call up, a consultation mostly, and takes another one back from hold.
+   * @throws {SipError} as {@link hangup} and {@link resume}.
+   */
+  async return(to: Call, waiting: Waiting = {}): Promise<void> {
+    this.#calls.handleOf(to, "return");
+    await this.hangup();
+    await to.resume(waiting);
+  }
+
+  /**
+   * Subscribes to the state of the conference that the call is with (RFC 4575): `notify` brings who takes part. Returns at once, as
+   * {@link UserAgent.subscribe}; when the other side is no conference server ({@link focus}) the subscription ends with code "invalid-state".
+   */
+  watchConference(options: Omit<SubscribeOptions, "event"> = {}): Subscription<"conference"> {
+    const { port, subscriptions } = this.#calls;
+    return Subscription.start(port, subscriptions, this.remote.uri, { ...options, event: "conference" }, (args) => this.#act("watchConference", args));
+  }
+
+  /**
    * Sends an INFO inside the call. Resolves when the other side has accepted it.
    * @throws {SipError} "invalid-state" before the call is answered; "unsupported" for a package that the other side has not said it
    * takes; "rejected", "timeout", "connection-lost".
@@ -477,8 +500,9 @@ export class Call {
 
   /** What each event of the port does here, besides the facts. */
   readonly #on = {
-    answered: ({ forks }: { forks: readonly Fork[] }) => {
+    answered: ({ forks, focus = false }: { forks: readonly Fork[]; focus?: boolean }) => {
       this.#facts.forks = forks;
+      this.#facts.focus = focus;
       this.#startTime = Date.now();
       this.#quality.start();
       this.#settleAnswered.resolve();

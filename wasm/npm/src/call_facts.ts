@@ -12,6 +12,7 @@ export class CallFacts {
   readonly onHold = { local: false, remote: false };
   forks: readonly Fork[] = [];
   streams: readonly Stream[] = [];
+  focus = false;
   recovering = false;
   snapshot: CallSnapshot | undefined;
 
@@ -47,7 +48,8 @@ export class CallFacts {
       this.#events.emit("ringing", event);
     },
     redirected: (event: CallEvents["redirected"]) => this.#events.emit("redirected", event),
-    media: (event: CallEvents["media"]) => {
+    media: ({ focus, ...event }: CallEvents["media"] & { focus?: boolean }) => {
+      this.focus = focus ?? false;
       this.streams = event.streams;
       this.#events.emit("media", event);
     },

@@ -121,6 +121,7 @@ export class CallQuality {
   #again(): void {
     const { interval = INTERVAL_MS } = this.#options || {};
     this.#timer = setTimeout(() => void this.#sample(), interval);
+    (this.#timer as { unref?: () => void }).unref?.(); // Node, where tests run, need not stay alive for it
   }
 
   async #sample(): Promise<void> {

@@ -5,6 +5,7 @@ import { SipError } from "./errors.js";
 import type { Port } from "./port.js";
 import type { Measured } from "./call_quality.js";
 import type { QualityOptions } from "./quality.js";
+import type { Subscription } from "./subscription.js";
 import { VQ_EVENT, VQ_TYPE, vqReport } from "./vq_report.js";
 
 /** @internal How a call of ours begins. */
@@ -23,16 +24,19 @@ export class Calls {
   /** An operation of the user agent. */
   readonly act: <T = void>(op: string, args: object) => Promise<T>;
   readonly quality: QualityOptions | false;
+  /** Those of the user agent, which calls add to. */
+  readonly subscriptions: Set<Subscription>;
   readonly #reportFailed: (call: Call, error: SipError) => void;
   readonly #byHandle = new Map<number, Call>();
 
   constructor(
-    port: Port, audio: HTMLAudioElement | false | undefined, act: Calls["act"], quality: QualityOptions | false,
+    port: Port, audio: HTMLAudioElement | false | undefined, act: Calls["act"], subscriptions: Set<Subscription>, quality: QualityOptions | false,
     reportFailed: (call: Call, error: SipError) => void,
   ) {
     this.port = port;
     this.audio = audio;
     this.act = act;
+    this.subscriptions = subscriptions;
     this.quality = quality;
     this.#reportFailed = reportFailed;
   }

@@ -10,6 +10,8 @@ import type { Port } from "./port.js";
 export interface SubscribeOptions<E extends string = string> extends Partial<Content> {
   /** Event package: "presence", "dialog", "message-summary", "conference", "reg", or any other. */
   event: E;
+  /** The `id` of the Event header, which tells subscriptions to the same package apart (RFC 6665 section 8.2.1). Default: none. */
+  id?: string;
   /** Content types that are understood. Default: that of the package, if it is one of those named above. */
   accept?: readonly string[];
   /** Seconds asked for, up to 86400. The notifier may shorten them; the subscription is refreshed by itself. Default 3600. */
@@ -54,6 +56,7 @@ export class Subscription<E extends string = string> {
   readonly #life: Life;
   #settleActive!: { resolve: () => void; reject: (error: SipError) => void };
   #state: SubscriptionState = "trying";
+  #id = "";
 
   /** Event package. */
   readonly event: E;
@@ -77,15 +80,23 @@ export class Subscription<E extends string = string> {
     });
   }
 
-  /** @internal */
-  static start<E extends string>(port: Port, target: string, options: SubscribeOptions<E>, start: (args: object) => Promise<unknown>): Subscription<E> {
-    const { event, accept, expires, headers } = options;
+  /** @internal `among` has it until it has ended. */
+  static start<E extends string>(
+    port: Port, among: Set<Subscription>, target: string, options: SubscribeOptions<E>, start: (args: object) => Promise<{ id: string }>,
+  ): Subscription<E> {
+    const { event, id, accept, expires, headers } = options;
     const subscription = new Subscription(port, target, event);
-    const given = { ...(accept && { accept }), ...(expires !== undefined && { expires }), ...(headers && { headers }) };
+    const entry = subscription as unknown as Subscription; // whoever listens to one of many gets the events of any package
+    among.add(entry);
+    subscription.on("ended", () => among.delete(entry));
+    const given = { ...(id !== undefined && { id }), ...(accept && { accept }), ...(expires !== undefined && { expires }), ...(headers && { headers }) };
     const begin = async () => start({ subscription: subscription.#life.handle, target, event, ...given, ...sendable("subscribe", options) });
-    begin().catch((error: SipError) => subscription.#end({ reason: "", error }));
+    begin().then(({ id }) => { subscription.#id = id; }, (error: SipError) => subscription.#end({ reason: "", error }));
     return subscription;
   }
+
+  /** The Call-ID of its first dialog, which names it for as long as it lives. Empty until it is set up. */
+  get id(): string { return this.#id; }
 
   /** Where the subscription stands. */
   get state(): SubscriptionState { return this.#state; }

@@ -44,6 +44,7 @@ export class UserAgent {
   readonly #port: Port;
   readonly #events = new Emitter<UserAgentEvents>();
   readonly #calls: Calls;
+  readonly #subscriptions = new Set<Subscription>();
   readonly #handle: number;
   #closed: Promise<void> | undefined;
   #exit: SipError | undefined;
@@ -53,7 +54,7 @@ export class UserAgent {
 
   private constructor(port: Port, audio: HTMLAudioElement | false | undefined, quality: NonNullable<CallsOptions["quality"]>) {
     this.#port = port;
-    this.#calls = new Calls(port, audio, (op, args) => this.#act(op, undefined, args), quality, (call, error) =>
+    this.#calls = new Calls(port, audio, (op, args) => this.#act(op, undefined, args), this.#subscriptions, quality, (call, error) =>
       this.#events.emit("reportFailed", { call, error }));
     this.#handle = port.attachNew(this.#target);
   }
@@ -89,6 +90,9 @@ export class UserAgent {
 
   /** The calls that have not ended. */
   get calls(): readonly Call[] { return this.#calls.list; }
+
+  /** The subscriptions of ours that have not ended. */
+  get subscriptions(): readonly Subscription[] { return [...this.#subscriptions]; }
 
   /**
    * Adds a listener. One that throws or rejects is reported to the page (reportError) and harms nothing else.
@@ -198,7 +202,7 @@ export class UserAgent {
    * @param target as of {@link call}
    */
   subscribe<E extends string>(target: string, options: SubscribeOptions<E>): Subscription<E> {
-    return Subscription.start(this.#port, target, options, (args) => this.#act("subscribe", undefined, args));
+    return Subscription.start(this.#port, this.#subscriptions, target, options, (args) => this.#act("subscribe", undefined, args));
   }
 
   /**

@@ -41,7 +41,7 @@ export async function softphone(password: string): Promise<void> {
 
 export async function presence(ua: UserAgent, call: Call, log: (...x: unknown[]) => void): Promise<void> {
   // The package given to subscribe tells the type of the value.
-  const lamp: Subscription<"dialog"> = ua.subscribe("1002", { event: "dialog", expires: 600, accept: ["application/dialog-info+xml"] });
+  const lamp: Subscription<"dialog"> = ua.subscribe("1002", { event: "dialog", id: "1", expires: 600, accept: ["application/dialog-info+xml"] });
   const remove: () => void = lamp.on("notify", ({ event, value, body, bytes }) => {
     const known: DialogInfo | undefined = value;
     log(event === "dialog", known?.lamp, value?.dialogs[0]?.remote.targetParams[0]?.[1], body.trim(), bytes?.byteLength);
@@ -49,6 +49,9 @@ export async function presence(ua: UserAgent, call: Call, log: (...x: unknown[])
   lamp.on("changed", ({ state, expires }: { state: SubscriptionState; expires: number }) => log(state, expires.toFixed()));
   lamp.on("ended", ({ reason, retryAfter, error }) => log(reason.trim(), retryAfter?.toFixed(), error?.status));
   await lamp.active;
+  log(lamp.id, ua.subscriptions.map(({ event, state }) => `${event} ${state}`));
+  const room: Subscription<"conference"> | false = call.focus && call.watchConference({ expires: 600 });
+  if (room) room.on("notify", ({ value }) => log(value?.users[0]?.displayText));
   await lamp.refresh({ signal: AbortSignal.timeout(1000) });
   await lamp.unsubscribe();
   remove();
@@ -72,6 +75,8 @@ export async function presence(ua: UserAgent, call: Call, log: (...x: unknown[])
   ua.on("incomingSubscription", async (notifier) => {
     log(notifier.remote.user, notifier.event, notifier.accepts[0], notifier.content.body, notifier.id);
     notifier.on("ended", ({ reason, error }) => log(reason, error?.code));
+    const decided: boolean = notifier.state !== "requested";
+    log(decided);
     if (notifier.event !== "presence") return notifier.reject(403);
     await notifier.accept({ pending: true, expires: 600 });
     await notifier.activate({ contentType: "application/pidf+xml", body: "<presence/>" });
@@ -83,6 +88,7 @@ export async function presence(ua: UserAgent, call: Call, log: (...x: unknown[])
   publication.on("ended", ({ error }) => log(error?.code));
   await publication.update({ contentType: "application/pidf+xml", body: "<presence/>" });
   await publication.remove();
+  await ua.publish({ event: "vq-rtcpxr", contentType: "application/vq-rtcpxr", body: "VQSessionReport", target: "sip:collector@example.com", once: true });
 
   const { allow, userAgent, status }: Capabilities = await ua.options("1002", { signal: AbortSignal.timeout(1000) });
   log(allow.includes("MESSAGE"), userAgent?.trim(), status.toFixed());

@@ -160,7 +160,7 @@ var counterparts = map[string]string{
 	"ParseRegistrationInfo":         "- bodies are read before the event",
 	"ParsePresence":                 "- bodies are read before the event",
 	"ParseMessageSummary":           "- bodies are read before the event",
-	"Presence.PIDF":                 "- a page writes its document itself",
+	"Presence.PIDF":                 "pidf",
 
 	// The seams, behind which the facade's own are, and what tests need.
 	"Transport":         "- the page's WebSocket is behind it",

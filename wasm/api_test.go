@@ -118,7 +118,7 @@ func (n goName) look(ts typeScript, used map[string]bool) (where string, missing
 		}
 		member = to
 	}
-	return owner + "." + member, !ts.has(owner, member)
+	return owner + "." + member, !ts.has(owner, member) && !(named && ts[to].public) // or a function of its own
 }
 
 // idioms are methods that Go programs expect of a type, and JavaScript's do not.

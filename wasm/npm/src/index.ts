@@ -25,6 +25,8 @@ export type { LoadOptions, WasmSource } from "./load.js";
 export type { Capabilities, InfoOptions, MessageOptions, MessagingOptions } from "./messaging.js";
 export { Notifier } from "./notifier.js";
 export type { NotifierEvents, NotifierOptions, NotifierState } from "./notifier.js";
+export { pidf } from "./pidf.js";
+export type { PresenceDocument } from "./pidf.js";
 export { Publication } from "./publication.js";
 export type { PublicationEvents, PublishOptions } from "./publication.js";
 export type {

@@ -1,6 +1,6 @@
 // What must compile. Each block is a program that the README or the documentation promises.
 import {
-  load, SipError, UserAgent, VERSION,
+  load, pidf, SipError, UserAgent, VERSION,
   type AcceptOptions, type Call, type Caller, type CallSnapshot, type Conference, type Description, type Fork, type MediaOptions, type ProgressOptions,
   type Reason, type Referral, type Rejection, type QualitySample, type QualitySummary, type Stream, type Transfer, type TransferOptions, type TransferOutcome, type VideoOptions, type Capabilities, type DialogInfo, type NotifyEvent, type Presence, type Publication,
   type SubscribeOptions, type Subscription, type SubscriptionState, type CallOptions, type CallState, type Challenge, type Credentials, type EndedEvent, type ErrorCode,
@@ -86,7 +86,8 @@ export async function presence(ua: UserAgent, call: Call, log: (...x: unknown[])
 
   const publication: Publication = await ua.publish({ event: "presence", contentType: "application/pidf+xml", body: "<presence/>", expires: 60 });
   publication.on("ended", ({ error }) => log(error?.code));
-  await publication.update({ contentType: "application/pidf+xml", body: "<presence/>" });
+  const here: string = pidf({ entity: "pres:a@b", tuples: [{ basic: "open", contact: "sip:a@b", priority: 0.5 }], notes: [{ text: "x" }], person: { activities: ["away"] } });
+  await publication.update({ contentType: "application/pidf+xml", body: here });
   await publication.remove();
   await ua.publish({ event: "vq-rtcpxr", contentType: "application/vq-rtcpxr", body: "VQSessionReport", target: "sip:collector@example.com", once: true });
 

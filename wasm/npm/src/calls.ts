@@ -16,6 +16,15 @@ export interface Beginning {
   before?: () => Promise<void>;
 }
 
+/** @internal Where the reports of calls go (RFC 6035). */
+export interface Reports {
+  publish: (args: object) => Promise<unknown>;
+  failed: (call: Call, error: SipError) => void;
+}
+
+/** What the end of a user agent may wait for reports, in milliseconds. Go gives what follows as long again. */
+const REPORTS_MS = 5000;
+
 /** @internal The calls of one user agent that have not ended. */
 export class Calls {
   readonly port: Port;
@@ -26,19 +35,20 @@ export class Calls {
   readonly quality: QualityOptions | false;
   /** Those of the user agent, which calls add to. */
   readonly subscriptions: Set<Subscription>;
-  readonly #reportFailed: (call: Call, error: SipError) => void;
+  readonly #reports: Reports;
+  readonly #reporting = new Set<Promise<unknown>>();
   readonly #byHandle = new Map<number, Call>();
 
   constructor(
     port: Port, audio: HTMLAudioElement | false | undefined, act: Calls["act"], subscriptions: Set<Subscription>, quality: QualityOptions | false,
-    reportFailed: (call: Call, error: SipError) => void,
+    reports: Reports,
   ) {
     this.port = port;
     this.audio = audio;
     this.act = act;
     this.subscriptions = subscriptions;
     this.quality = quality;
-    this.#reportFailed = reportFailed;
+    this.#reports = reports;
   }
 
   get list(): readonly Call[] { return [...this.#byHandle.values()]; }
@@ -59,7 +69,20 @@ export class Calls {
     const to = this.quality && this.quality.report;
     if (!to) return;
     const publication = { event: VQ_EVENT, contentType: VQ_TYPE, body: vqReport(measured, last, to), target: to.target, once: true };
-    this.act("publish", publication).catch((error: SipError) => this.#reportFailed(call, error));
+    const sent = this.#reports.publish(publication).catch((error: SipError) => this.#reports.failed(call, error));
+    this.#reporting.add(sent);
+    void sent.finally(() => this.#reporting.delete(sent));
+  }
+
+  /** Where reports are wanted: ends the calls, and waits until their reports are sent, which need the connection. Otherwise undefined. */
+  finish(): Promise<unknown> | undefined {
+    if (!this.quality || !this.quality.report) return undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, REPORTS_MS)));
+    const { list } = this;
+    const done = Promise.allSettled(list.map((call) => call.hangup())).then(() => Promise.all(list.map((call) => call.summary)))
+      .then(() => Promise.allSettled([...this.#reporting]));
+    return Promise.race([done, late]).finally(() => clearTimeout(timer));
   }
 
   restore(snapshot: CallSnapshot, options: RestoreOptions): Call {

@@ -54,8 +54,10 @@ export class UserAgent {
 
   private constructor(port: Port, audio: HTMLAudioElement | false | undefined, quality: NonNullable<CallsOptions["quality"]>) {
     this.#port = port;
-    this.#calls = new Calls(port, audio, (op, args) => this.#act(op, undefined, args), this.#subscriptions, quality, (call, error) =>
-      this.#events.emit("reportFailed", { call, error }));
+    this.#calls = new Calls(port, audio, (op, args) => this.#act(op, undefined, args), this.#subscriptions, quality, {
+      publish: (args) => this.#port.call("publish", this.#handle, args), // also while it closes
+      failed: (call, error) => this.#events.emit("reportFailed", { call, error }),
+    });
     this.#handle = port.attachNew(this.#target);
   }
 
@@ -239,7 +241,8 @@ export class UserAgent {
    *  promise. */
   close(): Promise<void> {
     this.#unwatch();
-    this.#closed ??= this.#port.call("close", this.#handle).finally(() => this.#port.detach(this.#handle));
+    const close = () => this.#port.call("close", this.#handle).finally(() => this.#port.detach(this.#handle));
+    this.#closed ??= this.#calls.finish()?.then(close) ?? close();
     return this.#closed;
   }
 

@@ -153,6 +153,38 @@ test("a report that fails is told, and harms nothing", async (t) => {
   assert.equal(reported().length, 1);
 });
 
+test("closing the user agent ends the calls first, so that their reports still go out", async (t) => {
+  const { program, ua, call, at, reported, failures } = await talking(t);
+  await at(5000, ff(5));
+  const closing = ua.close();
+  assert.equal(ua.close(), closing);
+  const hangup = await program.take("hangup");
+  assert.equal(program.ops.some(({ op }) => op === "close"), false);
+  program.emit(hangup.handle, "ended", { by: "local", reason: "" });
+  hangup.resolve();
+  const publish = await program.take("publish");
+  assert.ok(await call.summary);
+  await settled();
+  assert.equal(program.ops.some(({ op }) => op === "close"), false);
+  publish.resolve();
+  (await program.take("close")).resolve();
+  await closing;
+  assert.deepEqual([reported().length, failures], [1, []]);
+});
+
+test("a collector that does not answer holds the end up for five seconds at most", async (t) => {
+  const { program, ua, at } = await talking(t);
+  await at(5000, ff(5));
+  const closing = ua.close();
+  await program.take("hangup"); // nobody answers
+  await settled();
+  await at(9999, ff(9));
+  assert.equal(program.ops.some(({ op }) => op === "close"), false);
+  await at(10_000, ff(9));
+  (await program.take("close")).resolve();
+  await closing;
+});
+
 test("nothing is sent unless it is asked for, and of no call that was not answered", async (t) => {
   for (const options of [{ report: false }, { answer: false }]) {
     await t.test(Object.keys(options)[0], async (t) => {

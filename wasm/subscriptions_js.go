@@ -28,7 +28,7 @@ func (p *port) subscribing(args js.Value, op string, begin func(sipua.SubscribeO
 		return nil, err
 	}
 	o := sipua.SubscribeOptions{
-		Event: text(args, "event"), ID: text(args, "id"), Accept: readTexts(args.Get("accept")), Expires: seconds(args, "expires"),
+		Event: text(args, "event"), ID: text(args, "id"), Once: flag(args, "once"), Accept: readTexts(args.Get("accept")), Expires: seconds(args, "expires"),
 		Headers: headers, ContentType: contentType, Body: body,
 	}
 	// Locked until the handle is known: the first events wait for it.

@@ -63,6 +63,20 @@ func (f *facade) notify(ws js.Value, req *sip.Request, ok *sip.Response, state, 
 	f.response(200)
 }
 
+func TestPortFetch(t *testing.T) {
+	f := start(t)
+	ws := f.register(ua)
+	f.do("subscribe", ua, object("subscription", sub, "target", "1002", "event", "presence", "id", "17", "once", true))
+	req := f.request("SUBSCRIBE")
+	require.Equal(t, "0", header(t, req, "Expires"))
+	ok := f.respond(ws, req, 200, "OK", h("Expires", "0"), h("Contact", "<sip:peer@peer.invalid;transport=ws>"))
+	require.Equal(t, "accepted", text(f.expectEvent(sub, "changed"), "state"))
+	f.notify(ws, req, ok, "terminated;reason=timeout", "text/plain", "here")
+	require.Equal(t, "here", text(f.expectEvent(sub, "notify"), "body"))
+	require.Equal(t, "terminated", text(f.expectEvent(sub, "changed"), "state"))
+	require.JSONEq(t, `{"reason":"timeout"}`, json(f.expectEvent(sub, "ended")))
+}
+
 func TestPortSubscription(t *testing.T) {
 	f := start(t)
 	ws := f.register(ua)

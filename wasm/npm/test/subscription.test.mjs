@@ -44,12 +44,12 @@ async function published(options = {}) {
 
 test("subscribe is there at once and says everything to Go", async () => {
   const { program, subscription, op } = await subscribed({
-    event: "dialog", id: "17", accept: ["a/b"], expires: 60, headers: [["X-A", "1"]], contentType: "text/plain", body: "filter",
+    event: "dialog", id: "17", once: true, accept: ["a/b"], expires: 60, headers: [["X-A", "1"]], contentType: "text/plain", body: "filter",
   });
   assert.ok(subscription instanceof Subscription);
   assert.deepEqual([subscription.event, subscription.target, subscription.state], ["dialog", "1002", "trying"]);
   assert.deepEqual(op.args, {
-    subscription: 3, target: "1002", event: "dialog", id: "17", accept: ["a/b"], expires: 60, headers: [["X-A", "1"]], contentType: "text/plain", body: "filter",
+    subscription: 3, target: "1002", event: "dialog", id: "17", once: true, accept: ["a/b"], expires: 60, headers: [["X-A", "1"]], contentType: "text/plain", body: "filter",
   });
   assert.equal(subscription.id, "");
   op.resolve({ id: "id-1" });

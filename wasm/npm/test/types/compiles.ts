@@ -41,7 +41,7 @@ export async function softphone(password: string): Promise<void> {
 
 export async function presence(ua: UserAgent, call: Call, log: (...x: unknown[]) => void): Promise<void> {
   // The package given to subscribe tells the type of the value.
-  const lamp: Subscription<"dialog"> = ua.subscribe("1002", { event: "dialog", id: "1", expires: 600, accept: ["application/dialog-info+xml"] });
+  const lamp: Subscription<"dialog"> = ua.subscribe("1002", { event: "dialog", id: "1", once: false, expires: 600, accept: ["application/dialog-info+xml"] });
   const remove: () => void = lamp.on("notify", ({ event, value, body, bytes }) => {
     const known: DialogInfo | undefined = value;
     log(event === "dialog", known?.lamp, value?.dialogs[0]?.remote.targetParams[0]?.[1], body.trim(), bytes?.byteLength);

@@ -179,5 +179,8 @@ export class CallQuality {
   }
 }
 
-/** A closed connection has no candidates any more: those of before stay. */
-const latest = (before: Snapshot, now: Snapshot): Snapshot => ({ ...before, ...now });
+/** A closed connection may have neither candidates nor streams any more: those of before stay. */
+const latest = (before: Snapshot, now: Snapshot): Snapshot => {
+  const { inbound, outbound } = now.inbound.size + now.outbound.size > 0 ? now : before;
+  return { ...before, ...now, inbound, outbound };
+};

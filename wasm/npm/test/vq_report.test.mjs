@@ -102,6 +102,16 @@ test("one report of a call, when it has ended", async (t) => {
   assert.deepEqual([reported().length, failures], [1, []]);
 });
 
+test("what a closed connection does not tell any more is known from before", async (t) => {
+  const { at, end, reported } = await talking(t);
+  await at(5000, ff(5));
+  await at(6000, [{ id: "P", type: "peer-connection", timestamp: START + 6000 }]);
+  await end();
+  const { info, LocalMetrics } = parse(reported()[0].args.body);
+  assert.deepEqual([info.LocalAddr, LocalMetrics.PacketLoss], ["IP=192.0.2.9 PORT=40001 SSRC=0x8ae", "NLR=0.00 JDR=0.00"]);
+  assert.match(LocalMetrics.SessionDesc, /^PT=109 PD=opus /);
+});
+
 test("who called is who called, and what the other side says begins no line", async (t) => {
   const dialog = {
     ...snapshot, direction: "incoming", remoteName: 'Eve "\\\r\nLocalID: <sip:x@y>', remoteUri: "sip:1002@[2001:db8::1]:5061\r\nX: 1", callId: "c\r\nX: 2", remoteTag: "r\nX: 3",

@@ -63,6 +63,10 @@ type PublishOptions struct {
 	// Target is whose state it is, in the forms that Call takes. Default: our own
 	// address of record.
 	Target string
+	// Once is for what is told once and is no state, such as a report of RFC 6035:
+	// one PUBLISH without Expires, and no entity tag is wanted in its answer. The
+	// publication is over when Publish returns, and no PublicationEnded follows.
+	Once bool
 }
 
 // PublicationEnded: a publication is over. It comes exactly once for each
@@ -250,7 +254,9 @@ func (p *Publication) build(expires time.Duration, contentType string, body []by
 	if p.etag != "" {
 		req.AppendHeader(sip.NewHeader("SIP-If-Match", p.etag))
 	}
-	req.AppendHeader(secondsHeader("Expires", expires))
+	if !p.options.Once {
+		req.AppendHeader(secondsHeader("Expires", expires))
+	}
 	setBody(req, contentType, body)
 	return req
 }
@@ -269,6 +275,10 @@ func (p *Publication) answered(contentType string, body []byte, briefs int, res 
 		status = res.StatusCode
 	}
 	switch {
+	case status >= 200 && status < 300 && p.options.Once:
+		p.end(nil)
+		done(nil)
+		return
 	case status >= 200 && status < 300:
 		p.published(contentType, body, res, done)
 		return
@@ -281,7 +291,7 @@ func (p *Publication) answered(contentType string, body []byte, briefs int, res 
 		}
 		p.send(p.state, contentType, body, 0, done)
 		return
-	case status == sip.StatusIntervalToBrief && briefs < 2:
+	case status == sip.StatusIntervalToBrief && briefs < 2 && !p.options.Once:
 		least, _ := message.Seconds(res, "Min-Expires")
 		if longer := time.Duration(least) * time.Second; longer > p.asked && longer <= maxExpires {
 			p.asked = longer

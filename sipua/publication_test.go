@@ -178,6 +178,37 @@ func TestPublish423(t *testing.T) {
 	})
 }
 
+// What is told once, such as a report of RFC 6035: one request, no state.
+func TestPublishOnce(t *testing.T) {
+	report := sipua.PublishOptions{
+		Event: "vq-rtcpxr", ContentType: "application/vq-rtcpxr", Body: []byte("VQSessionReport"), Target: "sip:collector@example.com", Once: true,
+	}
+	play(t, func(w *world) { // accepted without a tag, and nothing follows, whatever lifetime the collector grants
+		k, req, done := w.publishing(report)
+		w.Respond(req, 401, "Unauthorized", h("WWW-Authenticate", `Digest realm="r", nonce="n", qop="auth"`))
+		req = k.next("", "VQSessionReport", "")
+		require.Equal(w, "sip:collector@example.com", req.Recipient.String())
+		require.Equal(w, "vq-rtcpxr", value(req, "Event"))
+		w.Respond(req, 200, "OK", h("Expires", "60"))
+		require.NoError(w, done())
+		typed(w, k.p.Update(w.Context(), "a/b", []byte("x")), sipua.CodeInvalidState, 0)
+		require.NoError(w, k.p.Remove(w.Context()))
+		w.ExpectNothing(w.T, time.Hour)
+		require.Zero(w, count[sipua.PublicationEnded](w))
+	})
+	play(t, func(w *world) { // refused, and not tried again
+		_, req, done := w.publishing(report)
+		w.Respond(req, 423, "Interval Too Brief", h("Min-Expires", "900"))
+		typed(w, done(), sipua.CodeRejected, 423)
+		w.ExpectNothing(w.T, time.Hour)
+	})
+	play(t, func(w *world) { // nobody answers
+		_, _, done := w.publishing(report)
+		typed(w, done(), sipua.CodeTimeout, 408)
+		w.ExpectNothing(w.T, time.Hour)
+	})
+}
+
 func TestPublish401(t *testing.T) {
 	play(t, func(w *world) {
 		k, req, done := w.publishing(here)

@@ -54,8 +54,14 @@ type CallReferred struct {
 // that: a program that accepts without asking its user lets strangers make calls.
 type ReferralReceived struct{ Referral *Referral }
 
+// ReferralEnded: a referral was over before the application had decided: it took
+// more than 20 s, the call that it came in was hung up, the flow is lost, or the
+// user agent closes. It does not come after Accept or Reject.
+type ReferralEnded struct{ Referral *Referral }
+
 func (CallReferred) event()     {}
 func (ReferralReceived) event() {}
+func (ReferralEnded) event()    {}
 
 // referralState is the state of a referral.
 type referralState string
@@ -131,6 +137,9 @@ func (r *Referral) handle(in referralInput, e *referralEvent) bool {
 		if step.state == r.state && step.in == in {
 			r.state = step.next
 			step.do(r, e)
+			if step.state == referralUndecided && r.state == referralOver && e.done == nil {
+				r.ua.emit(ReferralEnded{Referral: r})
+			}
 			return true
 		}
 	}

@@ -336,9 +336,12 @@ func TestReferralsAreBounded(t *testing.T) {
 		w.Send(w.NewRequest("REFER", "sip:1001@example.com", h("Refer-To", "<sip:1003@example.com>")))
 		require.Equal(w, "60", value(w.ExpectResponse(w.T, 480), "Retry-After"))
 		require.Equal(w, 64, count[sipua.ReferralReceived](w))
+		require.Zero(w, count[sipua.ReferralEnded](w))
 		for range 64 {
 			w.ExpectResponse(w.T, 480)
 		}
+		synctest.Wait()
+		require.Equal(w, 64, count[sipua.ReferralEnded](w))
 		w.Send(w.NewRequest("REFER", "sip:1001@example.com", h("Refer-To", "<sip:1003@example.com>")))
 		synctest.Wait()
 		require.Equal(w, 65, count[sipua.ReferralReceived](w))
@@ -366,6 +369,7 @@ func TestReferrerHangsUp(t *testing.T) {
 		w.answers(invite)
 		w.reported(noMore, "SIP/2.0 200 OK\r\n") // the subscription is a usage of its own
 		require.NoError(w, call.Answered(w.Context()))
+		require.Zero(w, count[sipua.ReferralEnded](w), "it was decided")
 	})
 }
 
@@ -378,8 +382,10 @@ func TestReferralWhenWeHangUp(t *testing.T) {
 		w.ExpectResponse(w.T, 603)
 		w.Respond(w.ExpectRequest(w.T, "BYE"), 200, "OK")
 		require.NoError(w, done())
+		require.Equal(w, r, last[sipua.ReferralEnded](w).Referral)
 		_, err := r.Accept(w.Context(), sipua.CallOptions{})
 		typed(w.T, err, sipua.CodeInvalidState, 0)
+		require.Equal(w, 1, count[sipua.ReferralEnded](w))
 	})
 }
 
@@ -430,6 +436,7 @@ func TestReferralWhenTheFlowIsLost(t *testing.T) {
 		_, err := r.Accept(w.Context(), sipua.CallOptions{})
 		typed(w.T, err, sipua.CodeInvalidState, 0)
 		require.Equal(w, sipua.Established, k.call.State())
+		require.Equal(w, r, last[sipua.ReferralEnded](w).Referral)
 	})
 	play(t, func(w *world) {
 		k := w.outgoing()

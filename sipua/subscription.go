@@ -44,7 +44,7 @@ type Subscription struct {
 	since      time.Time      // when the present dialog began to hold
 	until      time.Time      // and how long it does
 	lost       bool           // in state waiting: for the flow
-	leaving    bool           // in state ending: the last SUBSCRIBE has been sent
+	leaving    bool           // in state ending, or a fetch: the last SUBSCRIBE has been sent
 	waiting    []func(error)  // who waits for the SUBSCRIBE under way
 	leavers    []func(error)  // who waits for the end
 	due        *timer         // of the next SUBSCRIBE
@@ -67,6 +67,9 @@ type SubscribeOptions struct {
 	// Expires is the lifetime asked for, in whole seconds, up to 24 hours. The
 	// notifier may shorten it. Default: what the package says, mostly 1 hour.
 	Expires time.Duration
+	// Once asks for the state and for no more (RFC 6665 section 4.4.3): one SUBSCRIBE
+	// with Expires 0, one [Notified], and SubscriptionEnded without an error.
+	Once bool
 	// Headers go into each SUBSCRIBE besides its own.
 	Headers []Header
 	// ContentType and Body go into the first SUBSCRIBE of a dialog: a filter, as
@@ -103,7 +106,7 @@ type SubscriptionChanged struct {
 // comes exactly once. Reason is the notifier's (RFC 6665 section 4.1.3:
 // "rejected", "noresource", …; text of strangers), "" when it gave none.
 // RetryAfter is how long the other side wants to be left alone, 0 when it did
-// not say. Err is an *Error, nil after Unsubscribe.
+// not say. Err is an *Error, nil after Unsubscribe and of a fetch that was answered.
 type SubscriptionEnded struct {
 	Subscription *Subscription
 	Reason       string
@@ -286,6 +289,9 @@ func (ua *UserAgent) Subscribe(target string, o SubscribeOptions) (*Subscription
 		ua: ua, target: uri, options: o, asked: o.Expires, table: subscriptionTable, state: SubscriptionTrying,
 		accepted: make(chan struct{}), ended: make(chan struct{}),
 	}
+	if o.Once {
+		s.table, s.leaving = fetchTable, true
+	}
 	s.identify()
 	s.id = s.callID
 	s.show()
@@ -308,6 +314,10 @@ func (s *Subscription) start() {
 		return
 	}
 	s.ua.subscriptions.ours = append(s.ua.subscriptions.ours, s)
+	if s.options.Once {
+		s.send(0, nil)
+		return
+	}
 	s.send(s.asked, nil)
 }
 
@@ -357,8 +367,8 @@ func (s *Subscription) Active(ctx context.Context) error {
 func (s *Subscription) Refresh(ctx context.Context) error {
 	return s.ua.do(ctx, "refresh subscription", func(done func(error)) {
 		switch {
-		case s.state == SubscriptionTerminated || s.state == SubscriptionEnding:
-			done(&Error{Code: CodeInvalidState, Reason: "the subscription is over (state " + string(s.state) + ")"})
+		case s.state == SubscriptionTerminated || s.state == SubscriptionEnding || s.options.Once:
+			done(&Error{Code: CodeInvalidState, Reason: "the subscription is over, or is a fetch (state " + string(s.state) + ")"})
 		case s.busy:
 			s.waiting = append(s.waiting, done)
 		default:

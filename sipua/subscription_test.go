@@ -777,3 +777,92 @@ func TestSubscriptionClose(t *testing.T) {
 		require.NoError(w, k.over().Err)
 	})
 }
+
+// RFC 6665 section 4.4.3: who wants the state once asks with Expires 0.
+func TestSubscribeOnce(t *testing.T) {
+	once := func(o *sipua.SubscribeOptions) { o.Once = true }
+	over := func(w *world, k *watch, notified int) sipua.SubscriptionEnded {
+		w.Helper()
+		synctest.Wait()
+		require.Equal(w, sipua.SubscriptionTerminated, k.s.State())
+		require.Equal(w, notified, count[sipua.Notified](w))
+		require.Equal(w, 1, count[sipua.SubscriptionEnded](w))
+		all := w.recorded()
+		_, isLast := all[len(all)-1].(sipua.SubscriptionEnded)
+		require.True(w, isLast, "nothing comes after the end")
+		w.ExpectNothing(w.T, 2*time.Hour)
+		return last[sipua.SubscriptionEnded](w)
+	}
+	play(t, func(w *world) { // as the RFC has it
+		k := w.subscribe(once)
+		require.Equal(w, "0", value(k.req, "Expires"))
+		k.Send(k.ok)
+		require.NoError(w, k.s.Active(w.Context()))
+		typed(w, k.s.Refresh(w.Context()), sipua.CodeInvalidState, 0)
+		k.notify("terminated;reason=timeout", "<presence/>")
+		end := over(w, k, 1)
+		require.NoError(w, end.Err)
+		require.Equal(w, "timeout", end.Reason)
+	})
+	play(t, func(w *world) { // the NOTIFY overtakes the 2xx, and gives no reason
+		k := w.subscribe(once)
+		k.notify("terminated", "<presence/>")
+		k.Send(k.ok)
+		require.NoError(w, over(w, k, 1).Err)
+		require.NoError(w, k.s.Active(w.Context()))
+	})
+	for _, state := range []string{"active;expires=0", "pending", "active;expires=3600"} {
+		play(t, func(w *world) { // a notifier that does not say that it is over
+			k := w.subscribe(once)
+			k.notify(state, "<presence/>")
+			k.Send(k.ok)
+			k.notify(state, "<presence/>")
+			w.ExpectNothing(w.T, 33*time.Second)
+			require.NoError(w, over(w, k, 2).Err)
+		})
+	}
+	play(t, func(w *world) { // there is nothing for us
+		k := w.subscribe(once)
+		k.Send(k.ok)
+		k.notify("terminated;reason=noresource", "")
+		require.Error(w, over(w, k, 1).Err)
+	})
+	play(t, func(w *world) { // no NOTIFY
+		k := w.subscribe(once)
+		k.Send(k.ok)
+		w.ExpectNothing(w.T, 33*time.Second)
+		typed(w, over(w, k, 0).Err, sipua.CodeTimeout, 0)
+	})
+	play(t, func(w *world) { // refused, for now or for good: it is not tried again
+		for _, status := range []int{489, 503, 423, 481} {
+			w.forget()
+			k := w.subscribe(once)
+			w.Respond(k.req, status, "No", h("Retry-After", "5"), h("Min-Expires", "600"))
+			typed(w, over(w, k, 0).Err, sipua.CodeRejected, status)
+		}
+	})
+	play(t, func(w *world) { // nobody answers
+		k := w.subscribe(once)
+		w.ExpectNothing(w.T, 33*time.Second)
+		require.Error(w, over(w, k, 0).Err)
+	})
+	play(t, func(w *world) { // given up, before and after the 2xx
+		for _, accepted := range []bool{false, true} {
+			w.forget()
+			k := w.subscribe(once)
+			if accepted {
+				k.Send(k.ok)
+				require.NoError(w, k.s.Active(w.Context()))
+			}
+			require.NoError(w, k.s.Unsubscribe(w.Context()))
+			require.NoError(w, over(w, k, 0).Err)
+		}
+	})
+	play(t, func(w *world) { // the user agent closes meanwhile
+		k := w.subscribe(once)
+		k.Send(k.ok)
+		require.NoError(w, k.s.Active(w.Context()))
+		require.NoError(w, w.ua.Close())
+		require.Equal(w, sipua.SubscriptionTerminated, k.s.State())
+	})
+}

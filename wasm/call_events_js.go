@@ -25,9 +25,9 @@ func (p *port) callEvent(a *agent, e sipua.Event) bool {
 	case sipua.CallRedirected:
 		p.emitOn(e.Call, "redirected", object("status", e.Status, "target", e.Target))
 	case sipua.CallAnswered:
-		p.emitOn(e.Call, "answered", object("forks", objects(e.Call.Forks(), forkValue)))
+		p.emitOn(e.Call, "answered", object("forks", objects(e.Call.Forks(), forkValue), "focus", e.Call.Focus()))
 	case sipua.CallMediaChanged:
-		p.emitOn(e.Call, "media", object("streams", objects(e.Streams, streamValue)))
+		p.emitOn(e.Call, "media", object("streams", objects(e.Streams, streamValue), "focus", e.Call.Focus()))
 	case sipua.CallIdentityChanged:
 		p.emitOn(e.Call, "identity", object("caller", callerObject(e.Caller)))
 	case sipua.CallHeld:
@@ -62,6 +62,9 @@ func (p *port) callEvent(a *agent, e sipua.Event) bool {
 		p.emitOn(e.Call, "referred", p.referralObject(e.Referral))
 	case sipua.ReferralReceived:
 		p.emit(a.handle, "referral", p.referralObject(e.Referral))
+	case sipua.ReferralEnded:
+		p.emitOn(e.Referral, "ended", object())
+		p.forget(e.Referral)
 	case sipua.TransferProgress:
 		p.transferProgress(e)
 	case sipua.CallEnded:

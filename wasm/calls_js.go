@@ -147,6 +147,9 @@ var callOps = map[string]func(*port, context.Context, *sipua.Call, js.Value) (an
 	"refresh": func(_ *port, ctx context.Context, c *sipua.Call, _ js.Value) (any, error) {
 		return nil, c.Refresh(ctx)
 	},
+	"watchConference": func(p *port, _ context.Context, c *sipua.Call, args js.Value) (any, error) {
+		return p.subscribing(args, "watchConference", c.WatchConference)
+	},
 	"dtmf": func(_ *port, ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
 		return nil, c.SendDTMF(ctx, text(args, "tones"), sipua.DTMFOptions{
 			Method:   sipua.DTMFMethod(text(args, "method")),

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sipwasm/sipwasm/sipua/sipuatest"
 )
 
 func TestPortConference(t *testing.T) {
@@ -50,4 +52,33 @@ func TestPortSwap(t *testing.T) {
 		o := f.begin("swap", ua, args)()
 		require.True(t, o.rejected, "%v", args)
 	}
+}
+
+// A conference server says so in its Contact, and tells who takes part.
+func TestPortWatchesAConference(t *testing.T) {
+	f := start(t)
+	ws := f.register(ua)
+	d := f.establish(ws, 3)
+	f.refused(d.verb("watchConference", "subscription", sub), "invalid-state")
+
+	f.do("call", ua, object("call", 5, "target", "room"))
+	invite := f.request("INVITE")
+	ok := f.peer.NewResponse(invite, 200, "OK")
+	ok.ReplaceHeader(h("Contact", "<sip:room-17@peer.invalid;transport=ws>;isfocus"))
+	sipuatest.SetSDP(ok, remoteSDP("audio sendrecv"))
+	ws.Call("deliver", ok.String())
+	f.request("ACK")
+	for _, kind := range []string{"peerconnection", "localstream", "state", "state", "snapshot"} {
+		f.expectEvent(5, kind)
+	}
+	require.True(t, f.expectEvent(5, "answered").Get("focus").Bool())
+	require.True(t, f.expectEvent(5, "media").Get("focus").Bool())
+
+	wait := f.begin("watchConference", 5, object("subscription", sub, "expires", 60))
+	req := f.request("SUBSCRIBE")
+	require.Equal(t, req.CallID().Value(), text(f.done(wait), "id"))
+	require.Equal(t, "conference", header(t, req, "Event"))
+	require.Equal(t, "room-17", req.Recipient.User)
+	f.respond(ws, req, 200, "OK", h("Expires", "60"), h("Contact", "<sip:room-17@peer.invalid;transport=ws>"))
+	require.Equal(t, "accepted", text(f.expectEvent(sub, "changed"), "state"))
 }

@@ -72,7 +72,7 @@ func askCredentials(f js.Value) sipua.CredentialsFunc {
 		return nil
 	}
 	return func(ctx context.Context, c sipua.Challenge) (sipua.Credentials, error) {
-		o := object("scheme", c.Scheme, "realm", c.Realm, "proxy", c.Proxy, "host", c.Host, "retry", c.Retry)
+		o := object("scheme", c.Scheme, "realm", c.Realm, "proxy", c.Proxy, "host", c.Host, "target", c.Target, "retry", c.Retry)
 		algorithms := []any{}
 		for _, a := range c.Algorithms {
 			algorithms = append(algorithms, a)

@@ -13,7 +13,12 @@ import (
 
 // subscribe makes a subscription under the facade's handle.
 func (p *port) subscribe(a *agent, args js.Value) (any, error) {
-	const op = "subscribe"
+	return p.subscribing(args, "subscribe", func(o sipua.SubscribeOptions) (*sipua.Subscription, error) {
+		return a.ua.Subscribe(text(args, "target"), o)
+	})
+}
+
+func (p *port) subscribing(args js.Value, op string, begin func(sipua.SubscribeOptions) (*sipua.Subscription, error)) (any, error) {
 	headers, err := readHeaders(args.Get("headers"), op)
 	if err != nil {
 		return nil, err
@@ -23,13 +28,13 @@ func (p *port) subscribe(a *agent, args js.Value) (any, error) {
 		return nil, err
 	}
 	o := sipua.SubscribeOptions{
-		Event: text(args, "event"), Accept: readTexts(args.Get("accept")), Expires: seconds(args, "expires"),
+		Event: text(args, "event"), ID: text(args, "id"), Once: flag(args, "once"), Accept: readTexts(args.Get("accept")), Expires: seconds(args, "expires"),
 		Headers: headers, ContentType: contentType, Body: body,
 	}
 	// Locked until the handle is known: the first events wait for it.
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s, err := a.ua.Subscribe(text(args, "target"), o)
+	s, err := begin(o)
 	if err != nil {
 		return nil, err
 	}
@@ -77,8 +82,9 @@ func (p *port) publish(ctx context.Context, a *agent, args js.Value) (any, error
 	}
 	pub, err := a.ua.Publish(ctx, sipua.PublishOptions{
 		Event: text(args, "event"), ContentType: contentType, Body: body, Expires: seconds(args, "expires"), Target: text(args, "target"),
+		Once: args.Get("once").Truthy(),
 	})
-	if err != nil {
+	if err != nil || args.Get("once").Truthy() {
 		return nil, err
 	}
 	return nil, p.keep(pub, int(number(args, "publication", 0)))

@@ -41,13 +41,13 @@ const sub = 7 // the facade's handle of a subscription
 // subscribed plays a subscription to presence up to its 200.
 func (f *facade) subscribed(ws js.Value) (req *sip.Request, ok *sip.Response) {
 	f.t.Helper()
-	made := f.do("subscribe", ua, object("subscription", sub, "target", "1002", "event", "presence", "expires", 600,
+	made := f.do("subscribe", ua, object("subscription", sub, "target", "1002", "event", "presence", "id", "17", "expires", 600,
 		"accept", []any{"application/pidf+xml", "text/plain"}, "headers", []any{[]any{"X-Case", "17"}}, "contentType", "text/plain", "body", "Grüße"))
 	req = f.request("SUBSCRIBE")
 	require.Equal(f.t, text(made, "id"), req.CallID().Value())
 	require.Equal(f.t, "sip:1002@example.com", req.Recipient.String())
 	for name, want := range map[string]string{
-		"Event": "presence", "Expires": "600", "Accept": "application/pidf+xml, text/plain", "X-Case": "17", "Content-Type": "text/plain",
+		"Event": "presence;id=17", "Expires": "600", "Accept": "application/pidf+xml, text/plain", "X-Case": "17", "Content-Type": "text/plain",
 	} {
 		require.Equal(f.t, want, header(f.t, req, name))
 	}
@@ -59,8 +59,22 @@ func (f *facade) subscribed(ws js.Value) (req *sip.Request, ok *sip.Response) {
 
 func (f *facade) notify(ws js.Value, req *sip.Request, ok *sip.Response, state, contentType, body string) {
 	f.t.Helper()
-	deliver(ws, f.peer.NewInDialogRequest("NOTIFY", req, ok, h("Event", "presence"), h("Subscription-State", state)), contentType, body)
+	deliver(ws, f.peer.NewInDialogRequest("NOTIFY", req, ok, h("Event", "presence;id=17"), h("Subscription-State", state)), contentType, body)
 	f.response(200)
+}
+
+func TestPortFetch(t *testing.T) {
+	f := start(t)
+	ws := f.register(ua)
+	f.do("subscribe", ua, object("subscription", sub, "target", "1002", "event", "presence", "id", "17", "once", true))
+	req := f.request("SUBSCRIBE")
+	require.Equal(t, "0", header(t, req, "Expires"))
+	ok := f.respond(ws, req, 200, "OK", h("Expires", "0"), h("Contact", "<sip:peer@peer.invalid;transport=ws>"))
+	require.Equal(t, "accepted", text(f.expectEvent(sub, "changed"), "state"))
+	f.notify(ws, req, ok, "terminated;reason=timeout", "text/plain", "here")
+	require.Equal(t, "here", text(f.expectEvent(sub, "notify"), "body"))
+	require.Equal(t, "terminated", text(f.expectEvent(sub, "changed"), "state"))
+	require.JSONEq(t, `{"reason":"timeout"}`, json(f.expectEvent(sub, "ended")))
 }
 
 func TestPortSubscription(t *testing.T) {
@@ -228,6 +242,14 @@ func TestPortPublication(t *testing.T) {
 	f.respond(ws, f.request("PUBLISH"), 489, "Bad Event")
 	require.Equal(t, 489, f.refused(wait, "rejected").Get("status").Int())
 	f.refused(f.begin("publish", ua, object("publication", pub, "event", "presence")), "invalid-argument")
+
+	// What is told once has no life afterwards.
+	wait = f.begin("publish", ua, object("publication", pub, "event", "vq-rtcpxr", "contentType", "text/plain", "body", "report", "once", true))
+	req = f.request("PUBLISH")
+	require.Empty(t, req.GetHeaders("Expires"))
+	f.respond(ws, req, 200, "OK")
+	f.done(wait)
+	f.refused(f.begin("update", pub, object("contentType", "text/plain", "body", "away")), "invalid-state")
 	settle(t)
 	require.Empty(t, f.events)
 }
@@ -271,7 +293,7 @@ func TestPortCloseEndsSubscriptions(t *testing.T) {
 		f.respond(ws, m, 200, "OK")
 		if m.Method == sip.SUBSCRIBE {
 			require.Equal(t, "0", header(t, m, "Expires"))
-			ws.Call("deliver", f.peer.NewInDialogRequest("NOTIFY", req, ok, h("Event", "presence"), h("Subscription-State", "terminated")).String())
+			ws.Call("deliver", f.peer.NewInDialogRequest("NOTIFY", req, ok, h("Event", "presence;id=17"), h("Subscription-State", "terminated")).String())
 		}
 	}
 	f.grant(ws, f.request("REGISTER"))

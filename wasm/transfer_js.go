@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"syscall/js"
-	"time"
 
 	"github.com/sipwasm/sipwasm/sipua"
 )
@@ -80,10 +79,6 @@ func progressObject(e sipua.TransferProgress) map[string]any {
 	return withError(object("status", e.Status, "reason", e.Reason, "done", e.Done), e.Err)
 }
 
-// referralKept is longer than a referral can be decided: 20 s later it is answered
-// (see sipua.CallReferred), and no event says so.
-var referralKept = 30 * time.Second
-
 func (p *port) referralObject(r *sipua.Referral) map[string]any {
 	o := object("referral", p.handleOf(r), "from", identityObject(r.From()), "target", r.Target())
 	if by := r.ReferredBy(); by != (sipua.Identity{}) {
@@ -92,7 +87,6 @@ func (p *port) referralObject(r *sipua.Referral) map[string]any {
 	if replaces := r.Replaces(); replaces != nil {
 		o["replaces"] = replacesObject(*replaces)
 	}
-	time.AfterFunc(referralKept, func() { p.forget(r) })
 	return o
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"syscall/js"
 	"testing"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 	"github.com/stretchr/testify/require"
@@ -169,18 +168,19 @@ func TestPortRejectsAReferral(t *testing.T) {
 	f.response(603)
 }
 
-// A referral that nobody decides is answered without an event, and forgotten too.
+// A referral that nobody decides ends with an event, and is forgotten.
 func TestPortForgetsUndecidedReferrals(t *testing.T) {
-	referralKept = time.Millisecond
-	t.Cleanup(func() { referralKept = 30 * time.Second })
 	f := start(t)
 	d := f.establish(f.register(ua), 3)
 	referral := d.referred(h("Refer-To", "<sip:1003@example.com>"))
-	for range 1000 {
-		settle(t)
-		if text(f.begin("fly", referral, nil)().value, "code") == "invalid-state" {
-			return
-		}
+	wait := f.begin("hangup", 3, nil)
+	f.response(603)
+	f.respond(d.ws, f.request("BYE"), 200, "OK")
+	f.done(wait)
+	var e event
+	for e.handle != referral { // the call's own come besides
+		e = receive(t, f.events, "the end of the referral")
 	}
-	t.Fatal("the referral is kept")
+	require.Equal(t, []string{"ended", "{}"}, []string{e.kind, json(e.payload)})
+	f.refused(f.begin("fly", referral, nil), "invalid-state")
 }

@@ -28,6 +28,9 @@ describe("the softphone", () => {
     await tab.level("meter-local", { above: 40 });
     await tab.level("meter-remote", { above: 40 });
     await tab.shows("call-timer", /^0:0[1-9]$/);
+    await tab.shows("call-quality", "Good");
+    assert.equal(await tab.$("call-quality").getAttribute("aria-label"), "Sound quality: Good");
+    assert.match(await tab.$("call-quality").getAttribute("title"), /^MOS 4\.\d, 0\.\d % lost, \d+ ms there and back, \S+$/);
     if (process.env.SCREENSHOT) {
       await tab.page.waitForTimeout(4000); // for the meters to fill
       await tab.page.screenshot({ path: join(here, "softphone.png") });
@@ -46,6 +49,7 @@ describe("the softphone", () => {
     await tab.click("hold");
     await tab.shows("call-state", "On hold");
     await tab.shows("hold", "Resume");
+    assert.equal(await tab.$("call-quality").isVisible(), false, "there is no sound to judge");
     assert.equal(await tab.$("hold").getAttribute("aria-pressed"), null);
     await tab.level("meter-remote", { below: 5 });
     await tab.click("hold");

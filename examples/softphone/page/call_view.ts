@@ -4,7 +4,7 @@ import { byId, duration, el, setIcon, setText } from "./dom.js";
 import type { Line } from "./line.js";
 import type { Phone } from "./phone.js";
 import { fillPad } from "./pad.js";
-import { note, standing } from "./words.js";
+import { note, sound, standing } from "./words.js";
 
 /** What the middle of the call shows. */
 type Panel = "sound" | "tones" | "transfer";
@@ -99,6 +99,7 @@ export class CallView {
     byId("call-timer").hidden = line.since === undefined;
     setText(byId("call-timer"), duration(line.duration));
     setText(byId("call-note"), note(line, !cut));
+    this.#renderQuality(line);
 
     for (const id of ["mute", "hold", "keypad", "video", "screen", "transfer"]) {
       // Without the server there is nobody to agree with.
@@ -126,6 +127,19 @@ export class CallView {
     setText(byId("tones-sent"), line.tones);
     byId("sound").hidden = !line.playSound;
     this.#renderOthers(line, lines.joinable.filter((other) => other !== line));
+  }
+
+  /** How the sound is; nothing while there should be none. */
+  #renderQuality({ call, talks }: Line): void {
+    const quality = byId("call-quality");
+    const sample = talks && !call.onHold.local && !call.onHold.remote ? call.quality : undefined;
+    quality.hidden = !sample;
+    if (!sample) return;
+    const { word, figures } = sound(sample);
+    quality.dataset["level"] = sample.level;
+    setText(quality, word);
+    quality.ariaLabel = `Sound quality: ${word}`;
+    quality.title = figures;
   }
 
   /** The calls that this one can be connected with. */

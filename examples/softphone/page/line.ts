@@ -65,7 +65,7 @@ export class Line {
     this.#tell = tell;
     this.#since = since;
     this.began = since ?? Date.now();
-    for (const type of ["state", "answered", "held", "resumed", "localstream", "remotestream", "identity", "media"] as const) {
+    for (const type of ["state", "answered", "held", "resumed", "localstream", "remotestream", "identity", "media", "quality"] as const) {
       call.on(type, () => tell.changed());
     }
     call.on("snapshot", () => tell.snapshot());

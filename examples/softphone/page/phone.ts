@@ -88,6 +88,7 @@ export class Phone {
         holdOthers: true,
         maxCalls,
         followRedirects: 5,
+        quality: { interval: 2000 },
         wasm: "/sipwasm.wasm",
         signal: attempt.signal,
       });

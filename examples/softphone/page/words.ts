@@ -1,7 +1,7 @@
 // Says in words what an error code says to a program. Every sentence tells what happened, and what to do where
 // something can be done.
 
-import { SipError, type EndedEvent } from "sipwasm";
+import { SipError, type EndedEvent, type QualitySample } from "sipwasm";
 
 import type { Line } from "./line.js";
 
@@ -165,4 +165,15 @@ export function standing(line: Line): string {
     : call.muted ? "Muted"
     : line.joined ? "Joined"
     : "In call";
+}
+
+/** How a call sounds: a word for everybody, and the figures for those who want to know. */
+export function sound({ level, received, roundTrip }: QualitySample): { word: string; figures: string } {
+  const figures = [
+    received.mos !== undefined && `MOS ${received.mos.toFixed(1)}`,
+    received.loss !== undefined && `${(100 * received.loss).toFixed(1)} % lost`,
+    roundTrip !== undefined && `${Math.round(roundTrip)} ms there and back`,
+    received.codec,
+  ];
+  return { word: { good: "Good", fair: "Fair", poor: "Poor" }[level], figures: figures.filter(Boolean).join(", ") };
 }

@@ -1,5 +1,6 @@
 import { CallFacts } from "./call_facts.js";
 import { CallMedia } from "./call_media.js";
+import { CallQuality } from "./call_quality.js";
 import type {
   AcceptOptions, CallOptions, DTMFOptions, HangupOptions, ProgressOptions, Rejection, RestoreOptions, TransferOptions, VideoOptions, Waiting,
 } from "./call_options.js";
@@ -15,7 +16,10 @@ import type { CallEvents, CallState, Direction, EndedEvent, Identity, Party } fr
 import type { InfoOptions, MessageOptions } from "./messaging.js";
 import { check } from "./options.js";
 import type { Target } from "./port.js";
+import type { QualitySample } from "./quality.js";
+import type { QualitySummary } from "./quality_summary.js";
 import { Referral, type ReferralRecord } from "./referral.js";
+import { Subscription, type SubscribeOptions } from "./subscription.js";
 import { Tones } from "./tones.js";
 import { Transfer } from "./transfer.js";
 
@@ -45,6 +49,7 @@ export class Call {
   readonly #events = new Emitter<CallEvents>();
   readonly #facts: CallFacts;
   readonly #media: CallMedia;
+  readonly #quality: CallQuality;
   readonly #tones: Tones;
   readonly #handle: number;
 
@@ -79,6 +84,9 @@ export class Call {
     this.#facts = new CallFacts(this.#events, state);
     if (record) this.#facts.caller = record.caller;
     this.#media = new CallMedia(this.#events, audio ?? calls.audio);
+    this.#quality = new CallQuality(this.#events, calls.quality, {
+      receives: () => this.#facts.receives, dialog: () => this.#facts.snapshot, report: (measured, last) => calls.report(this, measured, last),
+    });
     this.#tones = new Tones((args) => this.#act("dtmf", args), () => this.peerConnection);
     this.#remote = remote;
     this.#id = record?.id ?? "";
@@ -206,6 +214,9 @@ export class Call {
   /** What is sent and received, as it was agreed last; empty before the answer. */
   get streams(): readonly Stream[] { return this.#facts.streams; }
 
+  /** The other side is a conference server (RFC 4579 section 5.2): {@link watchConference} tells who takes part. */
+  get focus(): boolean { return this.#facts.focus; }
+
   /** The connection to the server is lost, or the one to the other side, and the call is being recovered. */
   get recovering(): boolean { return this.#facts.recovering; }
 
@@ -223,6 +234,13 @@ export class Call {
 
   /** What comes from the other side, once it exists: sound, and video that a `<video>` element shows. The same object for the whole call. */
   get remoteStream(): MediaStream | undefined { return this.#media.remoteStream; }
+
+  /** How the sound was during the last interval: the event `quality`. Absent before the first sample, and with the option `quality: false`. */
+  get quality(): QualitySample | undefined { return this.#quality.latest; }
+
+  /** Resolves when the call is over, with how its sound was all in all; with undefined when it was not answered, or not measured (option
+   *  `quality: false`). Never rejects. */
+  get summary(): Promise<QualitySummary | undefined> { return this.#quality.summary; }
 
   /** When the call was answered, in milliseconds since 1970. */
   get startTime(): number | undefined { return this.#startTime; }
@@ -428,6 +446,25 @@ export class Call {
   }
 
   /**
+   * Hangs this call up, a consultation mostly, and takes another one back from hold.
+   * @throws {SipError} as {@link hangup} and {@link resume}.
+   */
+  async return(to: Call, waiting: Waiting = {}): Promise<void> {
+    this.#calls.handleOf(to, "return");
+    await this.hangup();
+    await to.resume(waiting);
+  }
+
+  /**
+   * Subscribes to the state of the conference that the call is with (RFC 4575): `notify` brings who takes part. Returns at once, as
+   * {@link UserAgent.subscribe}; when the other side is no conference server ({@link focus}) the subscription ends with code "invalid-state".
+   */
+  watchConference(options: Omit<SubscribeOptions, "event"> = {}): Subscription<"conference"> {
+    const { port, subscriptions } = this.#calls;
+    return Subscription.start(port, subscriptions, this.remote.uri, { ...options, event: "conference" }, (args) => this.#act("watchConference", args));
+  }
+
+  /**
    * Sends an INFO inside the call. Resolves when the other side has accepted it.
    * @throws {SipError} "invalid-state" before the call is answered; "unsupported" for a package that the other side has not said it
    * takes; "rejected", "timeout", "connection-lost".
@@ -463,9 +500,11 @@ export class Call {
 
   /** What each event of the port does here, besides the facts. */
   readonly #on = {
-    answered: ({ forks }: { forks: readonly Fork[] }) => {
+    answered: ({ forks, focus = false }: { forks: readonly Fork[]; focus?: boolean }) => {
       this.#facts.forks = forks;
+      this.#facts.focus = focus;
       this.#startTime = Date.now();
+      this.#quality.start();
       this.#settleAnswered.resolve();
       this.#events.emit("answered", {});
     },
@@ -483,7 +522,10 @@ export class Call {
       if (this.#events.count("iceServersFailed") === 0) report(errorFrom(error));
       else this.#events.emit("iceServersFailed", { error: errorFrom(error) });
     },
-    peerconnection: ({ peerConnection }: { peerConnection: RTCPeerConnection }) => this.#media.usePeerConnection(peerConnection),
+    peerconnection: ({ peerConnection }: { peerConnection: RTCPeerConnection }) => {
+      this.#quality.use(peerConnection);
+      this.#media.usePeerConnection(peerConnection);
+    },
     localstream: ({ stream }: { stream: MediaStream }) => this.#media.useLocalStream(stream),
     ended: ({ by, status, reason, reasons, error }: { by: Party; status?: number; reason?: string; reasons?: readonly Reason[]; error?: ErrorRecord | null }) =>
       this.#end({
@@ -497,6 +539,7 @@ export class Call {
     this.#calls.port.detach(this.#handle);
     this.#calls.remove(this.#handle);
     this.#media.end();
+    this.#quality.end(this.#facts.snapshot);
     this.#facts.end();
     this.#settleAnswered.reject(event.error ?? endedBeforeAnswer(event)); // does nothing to an answered call
     this.#settleEnded(event);

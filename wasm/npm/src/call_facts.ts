@@ -12,12 +12,19 @@ export class CallFacts {
   readonly onHold = { local: false, remote: false };
   forks: readonly Fork[] = [];
   streams: readonly Stream[] = [];
+  focus = false;
   recovering = false;
   snapshot: CallSnapshot | undefined;
 
   constructor(events: Emitter<CallEvents>, state: CallState) {
     this.#events = events;
     this.state = state;
+  }
+
+  /** Sound should be coming: nobody holds the call, and it was agreed upon. */
+  get receives(): boolean {
+    return !this.onHold.local && !this.onHold.remote &&
+      this.streams.some(({ kind, refused, direction }) => kind === "audio" && !refused && (direction === "sendrecv" || direction === "recvonly"));
   }
 
   enter(state: CallState): void {
@@ -41,7 +48,8 @@ export class CallFacts {
       this.#events.emit("ringing", event);
     },
     redirected: (event: CallEvents["redirected"]) => this.#events.emit("redirected", event),
-    media: (event: CallEvents["media"]) => {
+    media: ({ focus, ...event }: CallEvents["media"] & { focus?: boolean }) => {
+      this.focus = focus ?? false;
       this.streams = event.streams;
       this.#events.emit("media", event);
     },

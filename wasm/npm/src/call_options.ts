@@ -1,6 +1,7 @@
 import type { Call } from "./call.js";
 import type { Reason } from "./call_values.js";
 import type { IceOptions } from "./ice.js";
+import type { QualityOptions } from "./quality.js";
 
 /** What an act that one can stop waiting for takes. */
 export interface Waiting {
@@ -218,6 +219,8 @@ export interface CallsOptions {
   };
   /** Bounds for each stream in kbit/s, of what is sent and what the other side is asked to send (RFC 8866 section 5.8). Default: none. */
   bandwidth?: { audio?: number; video?: number };
+  /** How the sound of each call is measured; false: not at all, and {@link Call.summary} has nothing to tell. Default `{}`. */
+  quality?: false | QualityOptions;
   /**
    * Sees every session description on its way between the browser and the network, and returns it, changed or not. What it throws is
    * the error of the call, or of the act that the description was for. One description of a call at a time.

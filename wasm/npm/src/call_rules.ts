@@ -22,6 +22,11 @@ const reliable = oneOf("supported", "required", "off");
 const status = (least: number, most: number): Rule => [`a whole number from ${least} to ${most}`, (v) => isWhole(v, least, most)];
 const redirects: Rule = ["a whole number, at least 0", (v) => isWhole(v, 0, 1000)];
 const isFlag = (v: unknown) => typeof v === "boolean";
+const isInterval = (v: unknown) => isNumber(v, 500) && (v as number) < 2 ** 31; // which timers can wait
+const isBounds = (v: unknown) => isOf(v, { fair: isBound, poor: isBound }) && isObject(v) && isBound(v["fair"]) && isBound(v["poor"]);
+const isBound = (v: unknown) => isNumber(v, 0);
+const isThresholds = (v: unknown) => isOf(v, { mos: isBounds, loss: isBounds, jitter: isBounds, roundTrip: isBounds });
+const isReport = (v: unknown) => isOf(v, { target: isText, interval: isInterval, localGroup: isText, remoteGroup: isText }) && isText((v as Record<string, unknown>)["target"]);
 
 /** Those of a user agent. */
 export const callsRules: Rules<CallsOptions> = {
@@ -42,6 +47,11 @@ export const callsRules: Rules<CallsOptions> = {
   ],
   codecs: ['{ order?, remove? }, lists of patterns such as "opus" or "PC*"', (v) => isOf(v, { order: texts[1], remove: texts[1] })],
   bandwidth: ["{ audio?, video? } in kbit/s, whole numbers of at least 1", (v) => isOf(v, { audio: (n) => isWhole(n, 1, 1e6), video: (n) => isWhole(n, 1, 1e6) })],
+  quality: [
+    "false or { interval?, thresholds?, report? }: milliseconds of at least 500, { mos?, loss?, jitter?, roundTrip? } with { fair, poor } each, " +
+      "{ target, interval?, localGroup?, remoteGroup? }",
+    (v) => v === false || isOf(v, { interval: isInterval, thresholds: isThresholds, report: isReport }),
+  ],
   sdp: ["a function", (v) => typeof v === "function"],
 };
 

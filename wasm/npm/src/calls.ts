@@ -3,6 +3,10 @@ import type { CallOptions, RestoreOptions } from "./call_options.js";
 import type { CallSnapshot } from "./call_values.js";
 import { SipError } from "./errors.js";
 import type { Port } from "./port.js";
+import type { Measured } from "./call_quality.js";
+import type { QualityOptions } from "./quality.js";
+import type { Subscription } from "./subscription.js";
+import { VQ_EVENT, VQ_TYPE, vqReport } from "./vq_report.js";
 
 /** @internal How a call of ours begins. */
 export interface Beginning {
@@ -12,6 +16,15 @@ export interface Beginning {
   before?: () => Promise<void>;
 }
 
+/** @internal Where the reports of calls go (RFC 6035). */
+export interface Reports {
+  publish: (args: object) => Promise<unknown>;
+  failed: (call: Call, error: SipError) => void;
+}
+
+/** What the end of a user agent may wait for reports, in milliseconds. Go gives what follows as long again. */
+const REPORTS_MS = 5000;
+
 /** @internal The calls of one user agent that have not ended. */
 export class Calls {
   readonly port: Port;
@@ -19,12 +32,23 @@ export class Calls {
   readonly audio: HTMLAudioElement | false | undefined;
   /** An operation of the user agent. */
   readonly act: <T = void>(op: string, args: object) => Promise<T>;
+  readonly quality: QualityOptions | false;
+  /** Those of the user agent, which calls add to. */
+  readonly subscriptions: Set<Subscription>;
+  readonly #reports: Reports;
+  readonly #reporting = new Set<Promise<unknown>>();
   readonly #byHandle = new Map<number, Call>();
 
-  constructor(port: Port, audio: HTMLAudioElement | false | undefined, act: Calls["act"]) {
+  constructor(
+    port: Port, audio: HTMLAudioElement | false | undefined, act: Calls["act"], subscriptions: Set<Subscription>, quality: QualityOptions | false,
+    reports: Reports,
+  ) {
     this.port = port;
     this.audio = audio;
     this.act = act;
+    this.subscriptions = subscriptions;
+    this.quality = quality;
+    this.#reports = reports;
   }
 
   get list(): readonly Call[] { return [...this.#byHandle.values()]; }
@@ -38,6 +62,27 @@ export class Calls {
   /** Makes a call. `begun` settles when Go has it, or does not want it. */
   dial(op: string, target: string, options: CallOptions, { start, before }: Beginning = {}): { call: Call; begun: Promise<void> } {
     return Call.outgoing(this, op, target, options, start ?? ((args) => this.act("call", args)), before);
+  }
+
+  /** Sends what was measured of a call where the application wants it: one PUBLISH, which nothing follows (RFC 6035 section 4.6). */
+  report(call: Call, measured: Measured, last: boolean): void {
+    const to = this.quality && this.quality.report;
+    if (!to) return;
+    const publication = { event: VQ_EVENT, contentType: VQ_TYPE, body: vqReport(measured, last, to), target: to.target, once: true };
+    const sent = this.#reports.publish(publication).catch((error: SipError) => this.#reports.failed(call, error));
+    this.#reporting.add(sent);
+    void sent.finally(() => this.#reporting.delete(sent));
+  }
+
+  /** Where reports are wanted: ends the calls, and waits until their reports are sent, which need the connection. Otherwise undefined. */
+  finish(): Promise<unknown> | undefined {
+    if (!this.quality || !this.quality.report) return undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, REPORTS_MS)));
+    const { list } = this;
+    const done = Promise.allSettled(list.map((call) => call.hangup())).then(() => Promise.all(list.map((call) => call.summary)))
+      .then(() => Promise.allSettled([...this.#reporting]));
+    return Promise.race([done, late]).finally(() => clearTimeout(timer));
   }
 
   restore(snapshot: CallSnapshot, options: RestoreOptions): Call {

@@ -29,6 +29,8 @@ export interface Challenge {
   readonly proxy: boolean;
   /** Host of the address that was challenged. It decides whether a token may be given: a 401 may come from whoever was called. */
   readonly host: string;
+  /** The whole of that address, such as "sip:1002@example.com". */
+  readonly target: string;
   /** The server refused the last result. */
   readonly retry: boolean;
   /** Of a Bearer challenge: what was wrong with the last token, such as "invalid_token". */

@@ -5,6 +5,7 @@ import type { ReceivedContent } from "./content.js";
 import type { SipError } from "./errors.js";
 import type { NotifyEvent } from "./event_values.js";
 import type { Notifier } from "./notifier.js";
+import type { QualitySample } from "./quality.js";
 import type { Referral } from "./referral.js";
 
 /**
@@ -89,6 +90,8 @@ export interface UserAgentEvents {
   incomingSubscription: Notifier;
   /** A notification that nobody has subscribed to. Comes with the option `unsolicitedNotify`. */
   notify: NotifyEvent;
+  /** The report of the call (option `quality`, `report`) did not reach the collector, or that did not take it. It is not sent again. */
+  reportFailed: { readonly call: Call; readonly error: SipError };
   /** A message from the network could not be used. It was answered as SIP demands, and the user agent goes on. */
   protocolError: { readonly error: SipError };
   /** A SIP message was sent or received. Tracing is on while this event has a listener. */
@@ -160,6 +163,8 @@ export interface CallEvents {
   referred: Referral;
   /** `by` has taken the place of this call at the wish of its other side (RFC 3891), and this one is being hung up. */
   replaced: { readonly by: Call };
+  /** How the sound was since the sample before. Comes from the answer to the end, each 5 seconds unless the option `quality` says something else. */
+  quality: QualitySample;
   /** The video that we send has ended by itself: the person has ended it in the browser, or the camera was unplugged. The other side sees
    *  its last picture: `stopVideo`, or `addVideo` another one. */
   videoended: Record<string, never>;

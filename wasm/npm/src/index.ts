@@ -25,10 +25,18 @@ export { load } from "./load.js";
 export type { LoadOptions, WasmSource } from "./load.js";
 export type { Capabilities, InfoOptions, MessageOptions, MessagingOptions } from "./messaging.js";
 export { Notifier } from "./notifier.js";
-export type { NotifierEvents, NotifierOptions } from "./notifier.js";
+export type { NotifierEvents, NotifierOptions, NotifierState } from "./notifier.js";
+export { pidf } from "./pidf.js";
+export type { PresenceDocument } from "./pidf.js";
 export { Publication } from "./publication.js";
 export type { PublicationEvents, PublishOptions } from "./publication.js";
+export type {
+  QualityBounds, QualityLevel, QualityOptions, QualityReportOptions, QualitySample, QualityThresholds, ReceivedQuality, StreamQuality,
+} from "./quality.js";
+export type { QualitySummary, ReceivedSummary, Spread, StreamSummary } from "./quality_summary.js";
 export { Referral } from "./referral.js";
+export type { ReferralEvents } from "./referral.js";
+export type { CandidatePair, CandidateType } from "./rtp_stats.js";
 export { Subscription } from "./subscription.js";
 export type { SubscribeOptions, SubscriptionEvents, SubscriptionState } from "./subscription.js";
 export { Transfer } from "./transfer.js";

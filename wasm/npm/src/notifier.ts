@@ -14,6 +14,9 @@ export interface NotifierOptions extends Partial<Content>, Waiting {
   pending?: boolean;
 }
 
+/** Where somebody's subscription stands: not decided yet, told that it is not decided, told of each change, over. */
+export type NotifierState = "requested" | "pending" | "active" | "terminated";
+
 /** The events of a {@link Notifier}: name and what listeners get. */
 export interface NotifierEvents {
   /** Last event; comes exactly once. `reason` is "unsubscribed", "timeout" when it was not refreshed, what `terminate` was given,
@@ -34,6 +37,7 @@ export interface SubscriptionRecord extends ReceivedContent {
 export class Notifier {
   readonly #events = new Emitter<NotifierEvents>();
   readonly #life: Life;
+  #state: NotifierState = "requested";
 
   /** The Call-ID. */
   readonly id: string;
@@ -60,6 +64,9 @@ export class Notifier {
     }, notifier);
   }
 
+  /** Where the subscription stands. */
+  get state(): NotifierState { return this.#state; }
+
   /** @internal */
   static incoming(port: Port, record: SubscriptionRecord): Notifier {
     return new Notifier(port, record);
@@ -81,6 +88,7 @@ export class Notifier {
   async accept({ expires, pending, signal, ...content }: NotifierOptions = {}): Promise<void> {
     const given = { ...(expires !== undefined && { expires }), ...(pending !== undefined && { pending }) };
     await this.#life.act("accept", { ...given, ...sendable("accept", content) }, signal);
+    this.#enter(pending ? "pending" : "active");
   }
 
   /**
@@ -104,6 +112,7 @@ export class Notifier {
   /** Makes a pending subscription active and tells the state, as {@link notify}. */
   async activate({ signal, ...content }: Partial<Content> & Waiting = {}): Promise<void> {
     await this.#life.act("activate", sendable("activate", content), signal);
+    this.#enter("active");
   }
 
   /**
@@ -120,7 +129,13 @@ export class Notifier {
     this.#end({ reason, ...(error ? { error: errorFrom(error) } : {}) });
   }
 
+  #enter(state: NotifierState): void {
+    if (!this.#life.over) this.#state = state;
+  }
+
   #end(event: NotifierEvents["ended"]): void {
-    if (this.#life.end()) this.#events.emit("ended", event);
+    if (!this.#life.end()) return;
+    this.#state = "terminated";
+    this.#events.emit("ended", event);
   }
 }

@@ -13,6 +13,9 @@ export interface PublishOptions extends Content, Waiting {
   expires?: number;
   /** Whose state it is. Default: the own address of record. */
   target?: string;
+  /** It is told once and is no state, such as a report: one request, which nothing refreshes. The publication is over when it has been
+   *  accepted; there is no event `ended`. `expires` is not sent. Default false. */
+  once?: boolean;
 }
 
 /** The events of a {@link Publication}: name and what listeners get. */
@@ -43,16 +46,20 @@ export class Publication {
 
   /** @internal */
   static start(port: Port, options: PublishOptions, start: (args: object) => Promise<unknown>): Promise<Publication> {
-    const { event, expires, target, signal } = options;
+    const { event, expires, target, once = false, signal } = options;
     return abortable("publish", signal, async () => {
       const content = sendable("publish", options);
       const publication = new Publication(port, event);
-      const given = { ...(expires !== undefined && { expires }), ...(target !== undefined && { target }) };
+      const given = { ...(expires !== undefined && { expires }), ...(target !== undefined && { target }), ...(once && { once }) };
       try {
         await start({ publication: publication.#life.handle, event, ...given, ...content });
       } catch (error) {
         publication.#life.end();
         throw error;
+      }
+      if (once) {
+        publication.#life.end();
+        return publication;
       }
       // It may have ended before anybody could listen.
       if (publication.#life.over) throw publication.#end.error ?? new SipError("canceled", "publish: it ended at once", { op: "publish" });

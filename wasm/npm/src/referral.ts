@@ -2,6 +2,7 @@ import type { Call } from "./call.js";
 import type { CallOptions } from "./call_options.js";
 import type { Replaces } from "./call_values.js";
 import type { Calls } from "./calls.js";
+import { Emitter } from "./emitter.js";
 import type { Identity } from "./events.js";
 import { Life } from "./life.js";
 
@@ -14,12 +15,19 @@ export interface ReferralRecord {
   readonly replaces?: Replaces;
 }
 
+/** The events of a {@link Referral}: name and what listeners get. */
+export interface ReferralEvents {
+  /** It is over, and had not been decided: that took more than 20 seconds, or who asks is gone. Does not come after `accept` or `reject`. */
+  ended: Record<string, never>;
+}
+
 /**
  * Somebody asks us to call a target (REFER, RFC 3515), mostly because it transfers us. Nothing is called before {@link Referral.accept}.
  * `accept` or `reject` it within 20 seconds, or it is answered 480. All text is from the network.
  */
 export class Referral {
   readonly #calls: Calls;
+  readonly #events = new Emitter<ReferralEvents>();
   readonly #life: Life;
 
   /** Who asks. */
@@ -40,12 +48,20 @@ export class Referral {
     this.referredBy = record.referredBy;
     this.replaces = record.replaces;
     this.call = call;
-    this.#life = new Life(calls.port, "referral", { event: () => {}, exit: () => this.#life.end() }, record.referral);
+    this.#life = new Life(calls.port, "referral", { event: (type) => { if (type === "ended") this.#end(); }, exit: () => this.#end() }, record.referral);
   }
 
   /** @internal */
   static incoming(calls: Calls, record: ReferralRecord, call?: Call): Referral {
     return new Referral(calls, record, call);
+  }
+
+  /**
+   * Adds a listener. One that throws or rejects is reported to the page (reportError) and harms nothing else.
+   * @returns the function that removes it
+   */
+  on<K extends keyof ReferralEvents>(type: K, listener: (event: ReferralEvents[K]) => unknown): () => void {
+    return this.#events.on(type, listener);
   }
 
   /**
@@ -70,5 +86,9 @@ export class Referral {
   async reject(status = 603): Promise<void> {
     await this.#life.act("reject", { status });
     this.#life.end();
+  }
+
+  #end(): void {
+    if (this.#life.end()) this.#events.emit("ended", {});
   }
 }

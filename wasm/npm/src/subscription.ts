@@ -10,8 +10,13 @@ import type { Port } from "./port.js";
 export interface SubscribeOptions<E extends string = string> extends Partial<Content> {
   /** Event package: "presence", "dialog", "message-summary", "conference", "reg", or any other. */
   event: E;
+  /** The `id` of the Event header, which tells subscriptions to the same package apart (RFC 6665 section 8.2.1). Default: none. */
+  id?: string;
   /** Content types that are understood. Default: that of the package, if it is one of those named above. */
   accept?: readonly string[];
+  /** Ask for the state and for no more (RFC 6665 section 4.4.3): it is told by one `notify`, and then `ended` comes without an error. Default
+   *  false. */
+  once?: boolean;
   /** Seconds asked for, up to 86400. The notifier may shorten them; the subscription is refreshed by itself. Default 3600. */
   expires?: number;
   /** Headers to add to each SUBSCRIBE. */
@@ -42,7 +47,7 @@ export interface SubscriptionEvents<E extends string = string> {
   /**
    * Last event; comes exactly once. `reason` is the notifier's (RFC 6665 section 4.1.3: "rejected", "noresource" …; text from the
    * network), empty when it gave none. `retryAfter` is the seconds for which the other side wants to be left alone. `error` is
-   * absent after {@link Subscription.unsubscribe}.
+   * absent after {@link Subscription.unsubscribe} and of a fetch (`once`) that was answered.
    */
   ended: { readonly reason: string; readonly retryAfter?: number; readonly error?: SipError };
 }
@@ -54,6 +59,7 @@ export class Subscription<E extends string = string> {
   readonly #life: Life;
   #settleActive!: { resolve: () => void; reject: (error: SipError) => void };
   #state: SubscriptionState = "trying";
+  #id = "";
 
   /** Event package. */
   readonly event: E;
@@ -77,15 +83,23 @@ export class Subscription<E extends string = string> {
     });
   }
 
-  /** @internal */
-  static start<E extends string>(port: Port, target: string, options: SubscribeOptions<E>, start: (args: object) => Promise<unknown>): Subscription<E> {
-    const { event, accept, expires, headers } = options;
+  /** @internal `among` has it until it has ended. */
+  static start<E extends string>(
+    port: Port, among: Set<Subscription>, target: string, options: SubscribeOptions<E>, start: (args: object) => Promise<{ id: string }>,
+  ): Subscription<E> {
+    const { event, id, once = false, accept, expires, headers } = options;
     const subscription = new Subscription(port, target, event);
-    const given = { ...(accept && { accept }), ...(expires !== undefined && { expires }), ...(headers && { headers }) };
+    const entry = subscription as unknown as Subscription; // whoever listens to one of many gets the events of any package
+    among.add(entry);
+    subscription.on("ended", () => among.delete(entry));
+    const given = { ...(id !== undefined && { id }), ...(once && { once }), ...(accept && { accept }), ...(expires !== undefined && { expires }), ...(headers && { headers }) };
     const begin = async () => start({ subscription: subscription.#life.handle, target, event, ...given, ...sendable("subscribe", options) });
-    begin().catch((error: SipError) => subscription.#end({ reason: "", error }));
+    begin().then(({ id }) => { subscription.#id = id; }, (error: SipError) => subscription.#end({ reason: "", error }));
     return subscription;
   }
+
+  /** The Call-ID of its first dialog, which names it for as long as it lives. Empty until it is set up. */
+  get id(): string { return this.#id; }
 
   /** Where the subscription stands. */
   get state(): SubscriptionState { return this.#state; }

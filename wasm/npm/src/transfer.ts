@@ -23,6 +23,7 @@ export class Transfer {
   readonly #life: Life;
   #settleDone!: { resolve: (outcome: TransferOutcome) => void; reject: (error: SipError) => void };
   #outcome: TransferOutcome = { status: 0, reason: "" };
+  #id = "";
   #target = "";
 
   /** The call that is transferred. */
@@ -50,12 +51,14 @@ export class Transfer {
 
   /** @internal */
   static start(
-    port: Port, call: Call, signal: AbortSignal | undefined, begin: (args: object) => Promise<{ target: string }>,
+    port: Port, call: Call, signal: AbortSignal | undefined, begin: (args: object) => Promise<{ id: string; target: string }>,
   ): Promise<Transfer> {
     return abortable("transfer", signal, async () => {
       const transfer = new Transfer(port, call);
       try {
-        transfer.#target = (await begin({ transfer: transfer.#life.handle })).target;
+        const { id, target } = await begin({ transfer: transfer.#life.handle });
+        transfer.#id = id;
+        transfer.#target = target;
       } catch (error) {
         transfer.#end(error as SipError);
         throw error;
@@ -63,6 +66,9 @@ export class Transfer {
       return transfer;
     });
   }
+
+  /** The number of the REFER in its dialog, by which a trace shows its notifications (RFC 3515 section 2.4.6). */
+  get id(): string { return this.#id; }
 
   /** The URI that the other side was asked to call. */
   get target(): string { return this.#target; }

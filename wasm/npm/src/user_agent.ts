@@ -43,6 +43,7 @@ export class UserAgent {
   readonly #port: Port;
   readonly #events = new Emitter<UserAgentEvents>();
   readonly #calls: Calls;
+  readonly #subscriptions = new Set<Subscription>();
   readonly #handle: number;
   #closed: Promise<void> | undefined;
   #exit: SipError | undefined;
@@ -50,9 +51,12 @@ export class UserAgent {
   #bindings: readonly Binding[] = [];
   #unwatch = () => {};
 
-  private constructor(port: Port, audio: HTMLAudioElement | false | undefined) {
+  private constructor(port: Port, audio: HTMLAudioElement | false | undefined, quality: NonNullable<CallsOptions["quality"]>) {
     this.#port = port;
-    this.#calls = new Calls(port, audio, (op, args) => this.#act(op, undefined, args));
+    this.#calls = new Calls(port, audio, (op, args) => this.#act(op, undefined, args), this.#subscriptions, quality, {
+      publish: (args) => this.#port.call("publish", this.#handle, args), // also while it closes
+      failed: (call, error) => this.#events.emit("reportFailed", { call, error }),
+    });
     this.#handle = port.attachNew(this.#target);
   }
 
@@ -63,11 +67,11 @@ export class UserAgent {
    */
   static async create(options: UserAgentOptions): Promise<UserAgent> {
     check("create", userAgentRules, options, "uri", "servers");
-    const { wasm, host, audio, signal, network = true, sdp, ...rest } = options;
+    const { wasm, host, audio, signal, network = true, sdp, quality = {}, ...rest } = options;
     return abortable("create", signal, async () => {
       const port = await loadPort({ ...(wasm !== undefined && { wasm }), ...(host && { host }) });
       signal?.throwIfAborted(); // the promise has been rejected by now; this keeps from making what nobody can close
-      const ua = new UserAgent(port, audio);
+      const ua = new UserAgent(port, audio, quality);
       try {
         const { instanceId } = await port.call<{ instanceId: string }>("create", ua.#handle, { ...rest, ...(sdp && { sdp: ua.#hook(sdp) }) });
         ua.#instanceId = instanceId;
@@ -87,6 +91,9 @@ export class UserAgent {
 
   /** The calls that have not ended. */
   get calls(): readonly Call[] { return this.#calls.list; }
+
+  /** The subscriptions of ours that have not ended. */
+  get subscriptions(): readonly Subscription[] { return [...this.#subscriptions]; }
 
   /**
    * Adds a listener. One that throws or rejects is reported to the page (reportError) and harms nothing else.
@@ -196,7 +203,7 @@ export class UserAgent {
    * @param target as of {@link call}
    */
   subscribe<E extends string>(target: string, options: SubscribeOptions<E>): Subscription<E> {
-    return Subscription.start(this.#port, target, options, (args) => this.#act("subscribe", undefined, args));
+    return Subscription.start(this.#port, this.#subscriptions, target, options, (args) => this.#act("subscribe", undefined, args));
   }
 
   /**
@@ -233,7 +240,8 @@ export class UserAgent {
    *  promise. */
   close(): Promise<void> {
     this.#unwatch();
-    this.#closed ??= this.#port.call("close", this.#handle).finally(() => this.#port.detach(this.#handle));
+    const close = () => this.#port.call("close", this.#handle).finally(() => this.#port.detach(this.#handle));
+    this.#closed ??= this.#calls.finish()?.then(close) ?? close();
     return this.#closed;
   }
 

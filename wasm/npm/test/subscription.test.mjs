@@ -44,17 +44,52 @@ async function published(options = {}) {
 
 test("subscribe is there at once and says everything to Go", async () => {
   const { program, subscription, op } = await subscribed({
-    event: "dialog", accept: ["a/b"], expires: 60, headers: [["X-A", "1"]], contentType: "text/plain", body: "filter",
+    event: "dialog", id: "17", once: true, accept: ["a/b"], expires: 60, headers: [["X-A", "1"]], contentType: "text/plain", body: "filter",
   });
   assert.ok(subscription instanceof Subscription);
   assert.deepEqual([subscription.event, subscription.target, subscription.state], ["dialog", "1002", "trying"]);
   assert.deepEqual(op.args, {
-    subscription: 3, target: "1002", event: "dialog", accept: ["a/b"], expires: 60, headers: [["X-A", "1"]], contentType: "text/plain", body: "filter",
+    subscription: 3, target: "1002", event: "dialog", id: "17", once: true, accept: ["a/b"], expires: 60, headers: [["X-A", "1"]], contentType: "text/plain", body: "filter",
   });
+  assert.equal(subscription.id, "");
   op.resolve({ id: "id-1" });
+  await settled();
+  assert.equal(subscription.id, "id-1");
   const plain = await subscribed();
   assert.deepEqual(plain.op.args, { subscription: 3, target: "1002", event: "dialog" });
   assert.equal(program.ops.filter((o) => o.op === "subscribe").length, 1);
+});
+
+test("the subscriptions that have not ended", async () => {
+  const { program, ua, subscription, handle } = await subscribed();
+  const other = ua.subscribe("1003", { event: "presence" });
+  assert.deepEqual(ua.subscriptions, [subscription, other]);
+  program.emit(handle, "ended", { reason: "noresource" });
+  assert.deepEqual(ua.subscriptions, [other]);
+  ua.subscriptions.length = 0; // a copy
+  assert.deepEqual(ua.subscriptions, [other]);
+});
+
+test("a notifier's state", async () => {
+  const { program, notifier } = await asked();
+  assert.equal(notifier.state, "requested");
+  const take = async (act, op) => {
+    const done = act();
+    (await program.take(op)).resolve();
+    await done;
+    return notifier.state;
+  };
+  assert.equal(await take(() => notifier.accept({ pending: true }), "accept"), "pending");
+  assert.equal(await take(() => notifier.activate(), "activate"), "active");
+  program.emit(2, "ended", { reason: "timeout" });
+  assert.equal(notifier.state, "terminated");
+  const another = await asked();
+  const accepting = another.notifier.accept();
+  const op = await another.program.take("accept");
+  another.program.emit(2, "ended", { reason: "unsubscribed" });
+  op.resolve();
+  await accepting;
+  assert.equal(another.notifier.state, "terminated");
 });
 
 test("a subscription's state, notifications and end", async () => {
@@ -206,6 +241,16 @@ test("without a listener a subscription is refused with 480", async () => {
   assert.deepEqual([op.handle, op.args], [4, { status: 480 }]);
   op.reject({ code: "invalid-state", message: "it is over" });
   await settled();
+});
+
+test("what is published once has no life afterwards", async () => {
+  const { program, publishing, op } = await published({ once: true });
+  assert.deepEqual(op.args, { publication: 3, event: "presence", ...state, once: true });
+  op.resolve();
+  const publication = await publishing;
+  await publication.remove();
+  await assert.rejects(publication.update(state), { code: "invalid-state" });
+  assert.equal(program.ops.filter((o) => o.op !== "create").length, 1);
 });
 
 test("publish, update, remove", async () => {

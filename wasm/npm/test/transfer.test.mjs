@@ -17,7 +17,7 @@ test("a blind transfer tells how it goes", async () => {
   const options = { headers: [["X-A", "1"]], noSubscription: true, referredBy: "sip:a@b", keep: true };
   const { transfer, op } = await accepted(program, call, "1003", { ...options, signal: new AbortController().signal });
   assert.deepEqual([op.handle, op.args], [handle, { target: "1003", ...options, transfer: op.args.transfer }]);
-  assert.deepEqual([transfer.target, transfer.call, transfer.outcome], ["sip:1003@example.com", call, { status: 0, reason: "" }]);
+  assert.deepEqual([transfer.id, transfer.target, transfer.call, transfer.outcome], ["2", "sip:1003@example.com", call, { status: 0, reason: "" }]);
   const heard = [];
   transfer.on("progress", (event) => heard.push([event, transfer.outcome]));
   transfer.done.then((outcome) => heard.push(outcome));
@@ -125,6 +125,62 @@ test("a referral that cannot be followed can be decided again", async () => {
   assert.deepEqual([reject.handle, reject.args], [6, { status: 603 }]);
   reject.resolve();
   await rejecting;
+});
+
+test("a referral that nobody decides ends with an event, and one that was decided without", async () => {
+  const program = new Program();
+  const { ua, call, handle, uaHandle } = await program.outgoing();
+  const heard = [];
+  const listen = (referral) => referral.on("ended", (event) => heard.push([referral.target, event]));
+  call.on("referred", listen);
+  const outside = new Promise((resolve) => ua.on("referral", (referral) => { listen(referral); resolve(referral); }));
+  program.emit(handle, "referred", record(6));
+  program.emit(6, "ended");
+  program.emit(6, "ended");
+  program.emit(uaHandle, "referral", record(8));
+  const rejecting = (await outside).reject();
+  (await program.take("reject")).resolve();
+  await rejecting;
+  program.emit(8, "ended");
+  assert.deepEqual(heard, [["sip:1003@example.com", {}]]);
+  const late = await outside;
+  await assert.rejects(late.accept(), { code: "invalid-state" });
+});
+
+test("a consultation is left for the first call", async () => {
+  const program = new Program();
+  const { ua, call, handle } = await program.outgoing();
+  const other = ua.call("1003");
+  (await program.take("call")).resolve({ id: "id-3", remote: bob });
+  await settled();
+  const done = other.return(call);
+  const hangup = await program.take("hangup");
+  assert.notEqual(hangup.handle, handle);
+  assert.equal(program.ops.some(({ op }) => op === "resume"), false);
+  hangup.resolve();
+  const resume = await program.take("resume");
+  assert.equal(resume.handle, handle);
+  resume.resolve();
+  await done;
+  await assert.rejects(other.return({}), { code: "invalid-argument", op: "return" });
+});
+
+test("a conference server is known, and watched", async () => {
+  const program = new Program();
+  const { ua, call, handle } = await program.outgoing("room");
+  assert.equal(call.focus, false);
+  program.emit(handle, "answered", { forks: [], focus: true });
+  assert.equal(call.focus, true);
+  const media = new Promise((resolve) => call.on("media", resolve));
+  program.emit(handle, "media", { streams: [], focus: false });
+  assert.deepEqual([await media, call.focus], [{ streams: [] }, false]);
+  const watching = call.watchConference({ expires: 60 });
+  const op = await program.take("watchConference");
+  assert.deepEqual([op.handle, op.args], [handle, { subscription: op.args.subscription, target: bob.uri, event: "conference", expires: 60 }]);
+  assert.deepEqual([watching.event, ua.subscriptions], ["conference", [watching]]);
+  op.reject({ code: "invalid-state", message: "watch conference: no" });
+  await assert.rejects(watching.active, { code: "invalid-state" });
+  assert.deepEqual(ua.subscriptions, []);
 });
 
 test("nobody listens: a referral is declined at once", async () => {

@@ -17,13 +17,12 @@ describe("subscriptions", () => {
   test("one watches the presence of the other, who decides and tells", async (t) => {
     const page = await open(t);
     const result = await page.evaluate(async ([first, second]) => {
-      const { UserAgent } = await import("/sipwasm/index.js");
+      const { UserAgent, pidf } = await import("/sipwasm/index.js");
       const [alice, bob] = await Promise.all([UserAgent.create(first), UserAgent.create(second)]);
       await Promise.all([alice.register(), bob.register()]);
       const state = (basic, note) => ({
         contentType: "application/pidf+xml",
-        body: `<?xml version="1.0"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:2011@sipwasm.test">
-          <tuple id="t"><status><basic>${basic}</basic></status><note xml:lang="de">${note}</note></tuple></presence>`,
+        body: pidf({ entity: "sip:2011@sipwasm.test", tuples: [{ basic, notes: [{ text: note, lang: "de" }] }], person: { activities: ["away", "on <the> moon"] } }),
       });
       const nobody = await alice.subscribe("2011", { event: "presence" }).active.then(() => "accepted", ({ code, status }) => `${code} ${status}`);
 
@@ -34,7 +33,7 @@ describe("subscriptions", () => {
       let heard = () => {};
       subscription.on("changed", ({ state: s }) => { states.push(s); heard(); });
       subscription.on("notify", ({ event, contentType, value }) => {
-        told.push([event, contentType, value?.open, value?.tuples[0]?.notes[0]]);
+        told.push([event, contentType, value?.open, value?.tuples[0]?.notes[0], value?.person.activities]);
         heard();
       });
       const until = async (holds) => { while (!holds()) await new Promise((resolve) => { heard = resolve; }); };
@@ -44,7 +43,7 @@ describe("subscriptions", () => {
       await notifier.accept({ pending: true });
       await subscription.active;
       await until(() => subscription.state === "pending");
-      await notifier.activate(state("open", "Grüße &lt;b>"));
+      await notifier.activate(state("open", "Grüße <b>"));
       await notifier.notify(state("closed", "weg"));
       await until(() => told.length === 2);
       const refused = await notifier.notify({ contentType: "image/png", body: new Uint8Array([1]) }).then(() => "taken", ({ code }) => code);
@@ -61,8 +60,9 @@ describe("subscriptions", () => {
     }, [account("2010"), account("2011", { eventPackages: ["presence"] })]);
     const { states, told, ...rest } = result;
     assert.deepEqual(states, ["pending", "active", "ending", "terminated"]);
-    const weg = ["presence", "application/pidf+xml", false, { text: "weg", lang: "de" }];
-    assert.deepEqual(told, [["presence", "application/pidf+xml", true, { text: "Grüße <b>", lang: "de" }], weg, weg, weg]);
+    const doing = ["away", "on <the> moon"];
+    const weg = ["presence", "application/pidf+xml", false, { text: "weg", lang: "de" }, doing];
+    assert.deepEqual(told, [["presence", "application/pidf+xml", true, { text: "Grüße <b>", lang: "de" }, doing], weg, weg, weg]);
     assert.deepEqual(rest, {
       nobody: "rejected 480", refused: "unsupported", from: "2010", accepts: ["application/pidf+xml"], left: "unsubscribed", ended: false,
     });

@@ -1,8 +1,8 @@
 // What must compile. Each block is a program that the README or the documentation promises.
 import {
-  load, SipError, UserAgent, VERSION,
+  load, pidf, SipError, UserAgent, VERSION,
   type AcceptOptions, type Call, type Caller, type CallSnapshot, type Conference, type Description, type Fork, type MediaOptions, type ProgressOptions,
-  type Reason, type Referral, type Rejection, type Stream, type Transfer, type TransferOptions, type TransferOutcome, type VideoOptions, type Capabilities, type DialogInfo, type NotifyEvent, type Presence, type Publication,
+  type Reason, type Referral, type Rejection, type QualitySample, type QualitySummary, type Stream, type Transfer, type TransferOptions, type TransferOutcome, type VideoOptions, type Capabilities, type DialogInfo, type NotifyEvent, type Presence, type Publication,
   type SubscribeOptions, type Subscription, type SubscriptionState, type CallOptions, type CallState, type Challenge, type Credentials, type EndedEvent, type ErrorCode,
   type Host, type IceOptions, type Identity, type TraceMessage, type UserAgentEvents, type UserAgentOptions, type WasmSource,
 } from "sipwasm";
@@ -18,6 +18,12 @@ export async function softphone(password: string): Promise<void> {
   const call: Call = ua.call("1002");
   call.on("ringing", ({ status, reason, earlyMedia }) => `${status.toFixed()} ${reason.trim()} ${earlyMedia ? 1 : 0}`);
   await call.answered;
+  call.on("quality", ({ level, changed, roundTrip, pair, received, sent }: QualitySample) => {
+    const worse: boolean = changed && level !== "good";
+    console.log(worse, roundTrip?.toFixed(), pair?.local === "relay", received.codec?.toLowerCase(), received.mos?.toFixed(1), received.concealed, received.bufferDelay, sent.loss, sent.jitter, sent.audioLevel);
+  });
+  console.log(call.quality?.received.bitrate);
+  ua.on("reportFailed", ({ call, error }) => console.log(call.id, error.code));
   await call.hold();
   await call.resume();
   await call.mute();
@@ -25,6 +31,8 @@ export async function softphone(password: string): Promise<void> {
   await call.sendDTMF("123#", { duration: 100, gap: 70, signal: new AbortController().signal });
   await call.hangup();
   const { by, status, reason, error }: EndedEvent = await call.ended;
+  const summary: QualitySummary | undefined = await call.summary;
+  console.log(summary?.worst === "poor", summary?.received.mos?.min.toFixed(1), summary?.sent.codecs[0], summary?.pairs[0]?.relayProtocol, summary?.roundTrip?.mean);
   const words: string = `${by} ${status?.toFixed() ?? ""} ${reason} ${error?.code ?? ""}`;
   remove();
   await ua.close();
@@ -33,7 +41,7 @@ export async function softphone(password: string): Promise<void> {
 
 export async function presence(ua: UserAgent, call: Call, log: (...x: unknown[]) => void): Promise<void> {
   // The package given to subscribe tells the type of the value.
-  const lamp: Subscription<"dialog"> = ua.subscribe("1002", { event: "dialog", expires: 600, accept: ["application/dialog-info+xml"] });
+  const lamp: Subscription<"dialog"> = ua.subscribe("1002", { event: "dialog", id: "1", once: false, expires: 600, accept: ["application/dialog-info+xml"] });
   const remove: () => void = lamp.on("notify", ({ event, value, body, bytes }) => {
     const known: DialogInfo | undefined = value;
     log(event === "dialog", known?.lamp, value?.dialogs[0]?.remote.targetParams[0]?.[1], body.trim(), bytes?.byteLength);
@@ -41,6 +49,9 @@ export async function presence(ua: UserAgent, call: Call, log: (...x: unknown[])
   lamp.on("changed", ({ state, expires }: { state: SubscriptionState; expires: number }) => log(state, expires.toFixed()));
   lamp.on("ended", ({ reason, retryAfter, error }) => log(reason.trim(), retryAfter?.toFixed(), error?.status));
   await lamp.active;
+  log(lamp.id, ua.subscriptions.map(({ event, state }) => `${event} ${state}`));
+  const room: Subscription<"conference"> | false = call.focus && call.watchConference({ expires: 600 });
+  if (room) room.on("notify", ({ value }) => log(value?.users[0]?.displayText));
   await lamp.refresh({ signal: AbortSignal.timeout(1000) });
   await lamp.unsubscribe();
   remove();
@@ -64,6 +75,8 @@ export async function presence(ua: UserAgent, call: Call, log: (...x: unknown[])
   ua.on("incomingSubscription", async (notifier) => {
     log(notifier.remote.user, notifier.event, notifier.accepts[0], notifier.content.body, notifier.id);
     notifier.on("ended", ({ reason, error }) => log(reason, error?.code));
+    const decided: boolean = notifier.state !== "requested";
+    log(decided);
     if (notifier.event !== "presence") return notifier.reject(403);
     await notifier.accept({ pending: true, expires: 600 });
     await notifier.activate({ contentType: "application/pidf+xml", body: "<presence/>" });
@@ -73,8 +86,10 @@ export async function presence(ua: UserAgent, call: Call, log: (...x: unknown[])
 
   const publication: Publication = await ua.publish({ event: "presence", contentType: "application/pidf+xml", body: "<presence/>", expires: 60 });
   publication.on("ended", ({ error }) => log(error?.code));
-  await publication.update({ contentType: "application/pidf+xml", body: "<presence/>" });
+  const here: string = pidf({ entity: "pres:a@b", tuples: [{ basic: "open", contact: "sip:a@b", priority: 0.5 }], notes: [{ text: "x" }], person: { activities: ["away"] } });
+  await publication.update({ contentType: "application/pidf+xml", body: here });
   await publication.remove();
+  await ua.publish({ event: "vq-rtcpxr", contentType: "application/vq-rtcpxr", body: "VQSessionReport", target: "sip:collector@example.com", once: true });
 
   const { allow, userAgent, status }: Capabilities = await ua.options("1002", { signal: AbortSignal.timeout(1000) });
   log(allow.includes("MESSAGE"), userAgent?.trim(), status.toFixed());
@@ -157,6 +172,7 @@ export const callsOptions: UserAgentOptions = {
   uri: "", servers: [], maxCalls: 2, holdOthers: true, manualRinging: true, autoAnswer: { answerMode: true }, manualReplaces: false,
   noAnswerTimeout: 1, followRedirects: 1, reliable: "supported", sessionTimer: { expires: 90, minSE: 90, refresher: "local", method: "update" },
   codecs: { order: ["opus"], remove: ["PC*"] }, bandwidth: { audio: 64, video: 500 },
+  quality: { interval: 2000, thresholds: { mos: { fair: 4, poor: 3 } }, report: { target: "sip:collector@example.com", interval: 60_000, localGroup: "berlin" } },
   sdp: async ({ call, local, kind, sdp }: Description) => (local && kind === "offer" ? sdp : sdp + call.id),
 };
 export const noTimer: UserAgentOptions = { uri: "", servers: [], sessionTimer: false, sdp: ({ sdp }) => sdp };

@@ -23,6 +23,16 @@ export const oneServer: UserAgentOptions = { uri: "sip:a@b", servers: "wss://a" 
 export const typo: UserAgentOptions = { uri: "sip:a@b", servers: [], stunServers: [] };
 // @ts-expect-error an option is there or absent, never undefined
 export const undefinedName: UserAgentOptions = { uri: "sip:a@b", servers: [], displayName: undefined };
+// @ts-expect-error bounds are two
+export const bound: UserAgentOptions = { uri: "sip:a@b", servers: [], quality: { thresholds: { mos: { fair: 4 } } } };
+// @ts-expect-error a report wants a collector
+export const nowhere: UserAgentOptions = { uri: "sip:a@b", servers: [], quality: { report: { interval: 60_000 } } };
+// @ts-expect-error off is false
+export const on: UserAgentOptions = { uri: "sip:a@b", servers: [], quality: true };
+// @ts-expect-error the sample is read only
+call.quality!.level = "good";
+// @ts-expect-error may be absent
+export const score: number = call.quality!.received.mos;
 // @ts-expect-error a password or its hash, not both
 export const both: Credentials = { password: "p", ha1: "h" };
 // @ts-expect-error and one of them

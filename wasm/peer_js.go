@@ -11,8 +11,8 @@ import (
 
 // peer is the sipua.Media over the page's RTCPeerConnection. The methods of one
 // thing stand together: descriptions in peer_offer_js.go, forks in
-// peer_fork_js.go, the tracks that are sent in peer_sent_js.go, video, tones and
-// conferences in files of their own.
+// peer_fork_js.go, the tracks that are sent in peer_sent_js.go, the microphone,
+// video, tones and conferences in files of their own.
 //
 // JavaScript has one thread: what does not wait is not interrupted, so nothing
 // here needs a lock.
@@ -22,6 +22,7 @@ type peer struct {
 	pc     js.Value
 	stream js.Value // local sound, and the video that it came with
 	own    bool     // we asked for stream, so we stop it
+	group  js.Value // the stream of the beginning: to the other side all tracks belong to it
 	gather time.Duration
 
 	sent   []*sent // the tracks that are sent
@@ -30,6 +31,10 @@ type peer struct {
 	before wishes // those before the offer that is open
 	mix    *mix   // nil: the own sound alone
 	early  early  // the provisional answers to the offer that is open
+
+	// localStream is told of each stream but the first, and sending of the track of
+	// sound that is sent when that is another one. Either may be nil.
+	localStream, sending func(js.Value)
 
 	// videoEnded is told when the video that is sent ended by itself: the person
 	// ended the sharing in the browser's own bar, or the camera was unplugged.
@@ -43,6 +48,7 @@ type peer struct {
 var (
 	_ sipua.Media             = (*peer)(nil)
 	_ sipua.Muter             = (*peer)(nil)
+	_ sipua.MicrophoneSender  = (*peer)(nil)
 	_ sipua.DTMFSender        = (*peer)(nil)
 	_ sipua.VideoSender       = (*peer)(nil)
 	_ sipua.ConnectionWatcher = (*peer)(nil)
@@ -66,21 +72,27 @@ func readMediaOptions(v js.Value) mediaOptions {
 	return mediaOptions{stream: v.Get("stream"), constraints: v.Get("constraints"), configuration: v.Get("rtcConfiguration")}
 }
 
+// open gets the stream: that of the page, or one of the microphone, which is ours.
+func (o mediaOptions) open(ctx context.Context, host js.Value) (stream js.Value, own bool, err error) {
+	if !isObject(o.stream) {
+		stream, err = microphone(ctx, host, o.constraints)
+		return stream, true, err
+	}
+	if !isStream(o.stream) {
+		return js.Undefined(), false, &sipua.Error{Code: sipua.CodeInvalidArgument, Reason: "media.stream is not a MediaStream"}
+	}
+	return o.stream, false, nil
+}
+
 // newPeer gets the local sound and makes the peer connection. found is told of
 // both as soon as they exist.
 func newPeer(ctx context.Context, d *desk, o mediaOptions, iceServers js.Value, gather time.Duration, found func(pc, stream js.Value)) (*peer, error) {
-	p := &peer{host: d.host, desk: d, stream: o.stream, gather: gather, check: closedCheck}
-	if isObject(p.stream) {
-		if !isStream(p.stream) {
-			return nil, &sipua.Error{Code: sipua.CodeInvalidArgument, Reason: "media.stream is not a MediaStream"}
-		}
-	} else {
-		var err error
-		if p.stream, err = microphone(ctx, p.host, o.constraints); err != nil {
-			return nil, err
-		}
-		p.own = true
+	p := &peer{host: d.host, desk: d, gather: gather, check: closedCheck}
+	var err error
+	if p.stream, p.own, err = o.open(ctx, p.host); err != nil {
+		return nil, err
 	}
+	p.group = p.stream
 	configuration := o.configuration
 	if !isObject(configuration) {
 		configuration = js.ValueOf(map[string]any{})

@@ -3,6 +3,7 @@ import type {
   VideoOptions,
 } from "./call_options.js";
 import type { CallSnapshot } from "./call_values.js";
+import { tonesRule } from "./cadences.js";
 import {
   audio, flag, isAbsentOr, isNumber, isObject, isPair, isText, isList, isWhole, milliseconds, signal, text, texts, type Rule, type Rules,
 } from "./options.js";
@@ -26,6 +27,8 @@ const isFlag = (v: unknown) => typeof v === "boolean";
 
 /** Those of a user agent. */
 export const callsRules: Rules<CallsOptions> = {
+  tones: tonesRule,
+  microphoneFallback: flag,
   maxCalls: ["a whole number from 1 to 64", (v) => isWhole(v, 1, 64)],
   holdOthers: flag,
   manualRinging: flag,

@@ -1,8 +1,10 @@
 import { Call, type CallRecord } from "./call.js";
 import type { CallOptions, RestoreOptions } from "./call_options.js";
 import type { CallSnapshot } from "./call_values.js";
+import type { MediaPage } from "./call_media.js";
 import { SipError } from "./errors.js";
 import type { Port } from "./port.js";
+import type { Ringer } from "./ringer.js";
 
 /** @internal How a call of ours begins. */
 export interface Beginning {
@@ -19,12 +21,22 @@ export class Calls {
   readonly audio: HTMLAudioElement | false | undefined;
   /** An operation of the user agent. */
   readonly act: <T = void>(op: string, args: object) => Promise<T>;
+  readonly page: MediaPage;
+  /** Plays the signals, if they are wanted. */
+  readonly ringer: Ringer | undefined;
   readonly #byHandle = new Map<number, Call>();
 
-  constructor(port: Port, audio: HTMLAudioElement | false | undefined, act: Calls["act"]) {
+  constructor(port: Port, audio: HTMLAudioElement | false | undefined, act: Calls["act"], page: MediaPage, ringer: Ringer | undefined) {
     this.port = port;
     this.audio = audio;
     this.act = act;
+    this.page = page;
+    this.ringer = ringer;
+  }
+
+  /** A call may want to be heard in another way. */
+  ring(): void {
+    this.ringer?.look(this.list.map((call) => Call.ringing(call)));
   }
 
   get list(): readonly Call[] { return [...this.#byHandle.values()]; }
@@ -37,6 +49,7 @@ export class Calls {
 
   /** Makes a call. `begun` settles when Go has it, or does not want it. */
   dial(op: string, target: string, options: CallOptions, { start, before }: Beginning = {}): { call: Call; begun: Promise<void> } {
+    this.ringer?.stop(); // busy, of the call before
     return Call.outgoing(this, op, target, options, start ?? ((args) => this.act("call", args)), before);
   }
 

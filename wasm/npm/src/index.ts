@@ -6,10 +6,13 @@ export type {
 export type {
   Caller, CallSnapshot, Diversion, Fork, HistoryEntry, IdentityToken, InfoUri, Reason, RemoteParty, Replaces, Stream, UserToUser,
 } from "./call_values.js";
+export type { Cadence, ToneCountry, Tones } from "./cadences.js";
 export { Conference } from "./conference.js";
 export type { Binding, ConnectionOptions, Push, RegistrationOptions, Server } from "./connection.js";
 export type { Content, ReceivedContent } from "./content.js";
 export type { Challenge, Credentials, HA1 } from "./credentials.js";
+export { Devices } from "./devices.js";
+export type { Device, DeviceList, DevicesEvents, Source } from "./devices.js";
 export { SipError } from "./errors.js";
 export type { ErrorCode, SipErrorDetails } from "./errors.js";
 export type {
@@ -23,10 +26,14 @@ export type {
 export { load } from "./load.js";
 export type { LoadOptions, WasmSource } from "./load.js";
 export type { Capabilities, InfoOptions, MessageOptions, MessagingOptions } from "./messaging.js";
+export { meter } from "./meter.js";
+export type { MeterOptions } from "./meter.js";
 export { Notifier } from "./notifier.js";
 export type { NotifierEvents, NotifierOptions } from "./notifier.js";
 export { Publication } from "./publication.js";
 export type { PublicationEvents, PublishOptions } from "./publication.js";
+export { Recording } from "./recording.js";
+export type { RecordingEvents, RecordOptions } from "./recording.js";
 export { Referral } from "./referral.js";
 export { Subscription } from "./subscription.js";
 export type { SubscribeOptions, SubscriptionEvents, SubscriptionState } from "./subscription.js";

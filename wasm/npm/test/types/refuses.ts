@@ -128,3 +128,10 @@ ua.conference("1002", "1003");
 export const silent: UserAgentOptions = { uri: "", servers: [], sdp: () => {} };
 // @ts-expect-error on is the default
 export const timer: UserAgentOptions = { uri: "", servers: [], sessionTimer: true };
+
+// @ts-expect-error consent cannot be forgotten
+call.record({ channels: "stereo" });
+// @ts-expect-error not a country that is known
+export const tones: UserAgentOptions = { uri: "", servers: [], tones: "xx" };
+// @ts-expect-error a loudspeaker is chosen by its id
+ua.devices.useSpeaker({ deviceId: "x" });

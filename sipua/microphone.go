@@ -5,13 +5,14 @@ import "context"
 // SetMicrophone sends the sound of another microphone from now on, without telling the
 // other side: mute, hold and conference stay. options is what [CallOptions].Media takes;
 // media that is made anew later in the call is made with it too. After an error what was
-// sent before is sent still. Errors: CodeInvalidState for an incoming call that is not
-// accepted yet and for one that is over; CodeUnsupported: this media cannot; those of the
+// sent before is sent still. Errors: CodeInvalidState for an incoming call that has no
+// media yet and for one that is over; CodeUnsupported: this media cannot; those of the
 // media.
 func (c *Call) SetMicrophone(ctx context.Context, options any) error {
 	return c.ua.do(ctx, "set microphone", func(done func(error)) {
-		if c.state == Ended || c.direction == Incoming && c.state == Ringing {
-			done(c.stateError("there is a microphone from when a call is made or accepted until it ends"))
+		in := &c.incoming
+		if c.state == Ended || c.direction == Incoming && c.state == Ringing && len(in.waiting) == 0 && in.local == "" {
+			done(c.stateError("a call has a microphone from when it is made or accepted until it ends"))
 			return
 		}
 		c.setMicrophone(options, done)

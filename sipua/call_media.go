@@ -18,7 +18,7 @@ import (
 // hook of the application are applied.
 type mediaWorker struct {
 	call    *Call
-	options any // of the application; set on the owner before the first act
+	options any // of the application; set on the owner before the first act, and after it with the microphone
 	ctx     context.Context
 	cancel  context.CancelFunc
 	acts    *queue

@@ -119,6 +119,7 @@ func TestPlainMedia(t *testing.T) {
 		require.NoError(w, call.Answered(w.Context()))
 		typed(w, call.Mute(w.Context(), true), sipua.CodeUnsupported, 0)
 		require.False(w, call.Muted())
+		typed(w, call.SetMicrophone(w.Context(), nil), sipua.CodeUnsupported, 0)
 		typed(w, call.SendDTMF(w.Context(), "1", sipua.DTMFOptions{}), sipua.CodeUnsupported, 0)
 	}, func(c *sipua.Config) {
 		c.Media = func(context.Context, *sipua.Call, any) (sipua.Media, error) { return plainMedia{}, nil }

@@ -25,6 +25,7 @@ const (
 	CodeProtocol         Code = "protocol"          // the peer sent something that cannot be used
 	CodeMediaDenied      Code = "media-denied"      // the person or the browser refused the microphone
 	CodeMediaNotFound    Code = "media-not-found"   // there is no microphone
+	CodeInsecureContext  Code = "insecure-context"  // the page is not served securely, so the browser keeps the microphone from it
 	CodeMediaFailed      Code = "media-failed"      // the peer connection failed or refused a description
 	CodeUnsupported      Code = "unsupported"       // this media or transport cannot do it
 	CodeInternal         Code = "internal"          // a defect of this package
@@ -60,6 +61,7 @@ var (
 	ErrProtocol         = &Error{Code: CodeProtocol}
 	ErrMediaDenied      = &Error{Code: CodeMediaDenied}
 	ErrMediaNotFound    = &Error{Code: CodeMediaNotFound}
+	ErrInsecureContext  = &Error{Code: CodeInsecureContext}
 	ErrMediaFailed      = &Error{Code: CodeMediaFailed}
 	ErrUnsupported      = &Error{Code: CodeUnsupported}
 	ErrInternal         = &Error{Code: CodeInternal}

@@ -163,6 +163,15 @@ type Muter interface {
 	Mute(mute bool) error
 }
 
+// MicrophoneSender is a Media that can change its microphone without renegotiation.
+type MicrophoneSender interface {
+	// SetMicrophone sends the sound of the microphone that options name, which are
+	// of the kind that the factory takes, in place of the one before; what is muted
+	// or on hold stays so. It is called like a method of Media, alone, and may ask
+	// the person. After an error what was sent before is sent still.
+	SetMicrophone(ctx context.Context, options any) error
+}
+
 // DTMFSender is a Media that sends telephone events (RFC 4733). SendDTMF may run
 // while another method of Media does; there is one SendDTMF at a time.
 type DTMFSender interface {

@@ -132,6 +132,9 @@ var callOps = map[string]func(*port, context.Context, *sipua.Call, js.Value) (an
 	"mute": func(_ *port, ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
 		return nil, c.Mute(ctx, args.Get("mute").Truthy())
 	},
+	"microphone": func(_ *port, ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
+		return nil, c.SetMicrophone(ctx, mediaOf(args))
+	},
 	"addVideo": func(_ *port, ctx context.Context, c *sipua.Call, args js.Value) (any, error) {
 		return nil, c.AddVideo(ctx, sipua.VideoSource{Screen: flag(args, "screen"), Options: args})
 	},

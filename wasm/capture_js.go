@@ -46,8 +46,9 @@ func microphone(ctx context.Context, host, constraints js.Value) (js.Value, erro
 func (d device) open(ctx context.Context, host, constraints js.Value) (js.Value, error) {
 	devices := host.Get("mediaDevices")
 	if !isObject(devices) {
-		return js.Undefined(), &sipua.Error{Code: sipua.CodeMediaDenied,
-			Reason: "this page has no access to media devices: serve it from https:// or localhost, and allow the " + d.name + " in its permissions policy"}
+		// Browsers take it away from insecure contexts (W3C Media Capture section 9.2).
+		return js.Undefined(), &sipua.Error{Code: sipua.CodeInsecureContext,
+			Reason: "the browser gives the " + d.name + " to secure pages alone: serve this one from https:// or localhost"}
 	}
 	if devices.Get(d.method).IsUndefined() {
 		return js.Undefined(), &sipua.Error{Code: sipua.CodeUnsupported, Reason: "this browser cannot capture a " + d.name + " (it has no " + d.method + ")"}

@@ -49,7 +49,8 @@ type mix struct {
 	desk     *desk
 	sent     *sent // whose place the mix has
 	own, all js.Value
-	nodes    []js.Value // sources, to be disconnected
+	voice    js.Value   // source of the own sound
+	nodes    []js.Value // sources of the others
 	track    js.Value
 }
 
@@ -71,7 +72,7 @@ func (p *peer) Mix(others []sipua.Media) error {
 	}
 	p.mix.disconnect()
 	_, err := try(func() js.Value {
-		p.mix.source(p.mix.sent.track, p.mix.own)
+		p.mix.speak()
 		for _, other := range others {
 			if o, ok := other.(*peer); ok && o != p && !o.closed && o.gone() == nil {
 				p.mix.hear(o)
@@ -90,13 +91,7 @@ func (p *peer) Mix(others []sipua.Media) error {
 
 // startMixing makes the nodes that stay for the whole conference.
 func (p *peer) startMixing() (*mix, error) {
-	var microphone *sent
-	for _, s := range p.sent {
-		if !s.video {
-			microphone = s
-			break
-		}
-	}
+	microphone := p.voice()
 	if microphone == nil {
 		return nil, &sipua.Error{Code: sipua.CodeUnsupported, Reason: "this call sends no sound: there is nothing to mix with"}
 	}
@@ -144,21 +139,35 @@ func (m *mix) hear(o *peer) {
 	receivers := o.pc.Call("getReceivers")
 	for i := range receivers.Length() {
 		if track := receivers.Index(i).Get("track"); text(track, "kind") == "audio" {
-			m.source(track, m.all)
+			m.nodes = append(m.nodes, m.source(track, m.all))
 		}
 	}
 }
 
+// speak adds the own sound, in place of what was that before.
+func (m *mix) speak() {
+	m.hush()
+	m.voice = m.source(m.sent.track, m.own)
+}
+
+func (m *mix) hush() {
+	if m.voice.Truthy() {
+		m.voice.Call("disconnect")
+		m.voice = js.Undefined()
+	}
+}
+
 // source feeds a track to a node.
-func (m *mix) source(track, to js.Value) {
+func (m *mix) source(track, to js.Value) js.Value {
 	stream := m.desk.host.Get("MediaStream").New(js.ValueOf([]any{track}))
 	node := m.desk.context.Call("createMediaStreamSource", stream)
 	node.Call("connect", to)
-	m.nodes = append(m.nodes, node)
+	return node
 }
 
 // disconnect takes all sources away.
 func (m *mix) disconnect() {
+	m.hush()
 	for _, node := range m.nodes {
 		node.Call("disconnect")
 	}

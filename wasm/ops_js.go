@@ -44,6 +44,8 @@ func (p *port) create(handle int, args js.Value) (any, error) {
 		if err != nil {
 			return nil, err // not a nil *peer in an interface
 		}
+		media.localStream = func(stream js.Value) { p.emitOn(c, "localstream", object("stream", stream)) }
+		media.sending = func(track js.Value) { p.emitOn(c, "sending", object("track", track)) }
 		media.videoEnded = func() { p.emitOn(c, "videoended", object()) }
 		return media, nil
 	}

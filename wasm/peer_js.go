@@ -11,8 +11,8 @@ import (
 
 // peer is the sipua.Media over the page's RTCPeerConnection. The methods of one
 // thing stand together: descriptions in peer_offer_js.go, forks in
-// peer_fork_js.go, the tracks that are sent in peer_sent_js.go, video, tones and
-// conferences in files of their own.
+// peer_fork_js.go, the tracks that are sent in peer_sent_js.go, the microphone,
+// video, tones and conferences in files of their own.
 //
 // JavaScript has one thread: what does not wait is not interrupted, so nothing
 // here needs a lock.
@@ -22,6 +22,7 @@ type peer struct {
 	pc     js.Value
 	stream js.Value // local sound, and the video that it came with
 	own    bool     // we asked for stream, so we stop it
+	group  js.Value // the stream of the beginning: to the other side all tracks belong to it
 	ice    icePolicy
 	round  generation // the one that a description waited for last
 
@@ -31,6 +32,10 @@ type peer struct {
 	before wishes // those before the offer that is open
 	mix    *mix   // nil: the own sound alone
 	early  early  // the provisional answers to the offer that is open
+
+	// localStream is told of each stream but the first, and sending of the track of
+	// sound that is sent when that is another one. Either may be nil.
+	localStream, sending func(js.Value)
 
 	// videoEnded is told when the video that is sent ended by itself: the person
 	// ended the sharing in the browser's own bar, or the camera was unplugged.
@@ -44,6 +49,7 @@ type peer struct {
 var (
 	_ sipua.Media             = (*peer)(nil)
 	_ sipua.Muter             = (*peer)(nil)
+	_ sipua.MicrophoneSender  = (*peer)(nil)
 	_ sipua.DTMFSender        = (*peer)(nil)
 	_ sipua.VideoSender       = (*peer)(nil)
 	_ sipua.ConnectionWatcher = (*peer)(nil)
@@ -72,32 +78,37 @@ func readMediaOptions(v js.Value) mediaOptions {
 // plain says that the peer connection is as that of any other call.
 func (o mediaOptions) plain() bool { return !isObject(o.configuration) && !isObject(o.ice) }
 
+// open gets the stream: that of the page, or one of the microphone, which is ours.
+func (o mediaOptions) open(ctx context.Context, host js.Value) (stream js.Value, own bool, err error) {
+	if !isObject(o.stream) {
+		stream, err = microphone(ctx, host, o.constraints)
+		return stream, true, err
+	}
+	if !isStream(o.stream) {
+		return js.Undefined(), false, &sipua.Error{Code: sipua.CodeInvalidArgument, Reason: "media.stream is not a MediaStream"}
+	}
+	return o.stream, false, nil
+}
+
 // newPeer gets the local sound, and the peer connection meanwhile: begun, when that
 // is one. found is told of both as soon as they exist, missing
 // of servers that could not be had.
 func newPeer(ctx context.Context, d *desk, o mediaOptions, policy icePolicy, begun *connecting, found func(pc, stream js.Value), missing func(error)) (*peer, error) {
-	p := &peer{host: d.host, desk: d, stream: o.stream, ice: policy.with(o.ice), check: closedCheck}
-	given := isObject(p.stream)
-	if given && !isStream(p.stream) {
-		return nil, &sipua.Error{Code: sipua.CodeInvalidArgument, Reason: "media.stream is not a MediaStream"}
-	}
+	p := &peer{host: d.host, desk: d, ice: policy.with(o.ice), check: closedCheck}
 	connect := func() *connecting { return p.ice.connect(d.host, o.configuration, missing) }
 	if begun == nil && p.ice.ahead() {
 		begun = connect()
 	}
-	if !given {
-		var err error
-		if p.stream, err = microphone(ctx, p.host, o.constraints); err != nil {
-			begun.giveUp()
-			return nil, err
-		}
-		p.own = true
+	var err error
+	if p.stream, p.own, err = o.open(ctx, p.host); err != nil {
+		begun.giveUp()
+		return nil, err
 	}
+	p.group = p.stream
 	if begun == nil {
 		begun = connect()
 	}
-	err := begun.wait(ctx)
-	if err == nil {
+	if err = begun.wait(ctx); err == nil {
 		p.pc = begun.pc
 		p.round.began = begun.ahead
 		found(p.pc, p.stream)

@@ -213,7 +213,7 @@ func TestMicrophoneOutOfReach(t *testing.T) {
 			p := newPage(t)
 			p.Set("mediaDevices", devices)
 			_, err := p.newPeer(t.Context(), js.Undefined())
-			require.ErrorIs(t, err, sipua.ErrMediaDenied)
+			require.ErrorIs(t, err, sipua.ErrInsecureContext)
 			require.ErrorContains(t, err, "https://")
 		})
 	}

@@ -8,6 +8,7 @@ import "syscall/js"
 // switched off takes its place. So each call has its own mute, and what the page
 // has switched off itself stays off.
 type sent struct {
+	peer     *peer
 	sender   js.Value
 	track    js.Value // undefined: nothing is sent
 	video    bool
@@ -21,12 +22,12 @@ type sent struct {
 // an offer of the other side that crosses ours makes use of the same stream (RFC
 // 8829 section 5.10).
 func (p *peer) send(track js.Value, own bool) error {
-	s := &sent{video: text(track, "kind") == "video"}
+	s := &sent{peer: p, video: text(track, "kind") == "video"}
 	var err error
-	s.sender, err = try(func() js.Value { return p.pc.Call("addTrack", track, p.stream) })
+	s.sender, err = try(func() js.Value { return p.pc.Call("addTrack", track, p.group) })
 	if s.video && err != nil && p.gone() == nil {
 		// Chromium wants to use the stream that endVideo has stopped.
-		streams := map[string]any{"streams": []any{p.stream}}
+		streams := map[string]any{"streams": []any{p.group}}
 		s.sender, err = try(func() js.Value { return p.pc.Call("addTransceiver", track, streams).Get("sender") })
 	}
 	if err != nil {
@@ -130,6 +131,14 @@ func (s *sent) uncover(send bool) {
 // order of the calls; a sender that has ended sends nothing anyway.
 func (s *sent) replace(track js.Value) {
 	settleSilently(func() js.Value { return s.sender.Call("replaceTrack", track) })
+	s.tell(track)
+}
+
+// tell says which sound is sent.
+func (s *sent) tell(track js.Value) {
+	if s.peer.sending != nil && !s.video {
+		s.peer.sending(track)
+	}
 }
 
 // settleSilently calls f, for whose promise nobody waits, and takes its rejection,

@@ -136,7 +136,7 @@ func (p *peer) placeVideo(ctx context.Context, transceiver js.Value, s *sent, tr
 		return true, nil
 	}
 	sender := transceiver.Get("sender")
-	placed := &sent{sender: sender, video: true}
+	placed := &sent{peer: p, sender: sender, video: true}
 	placed.use(track, own)
 	first := track
 	if p.wanted.hold { // not even one picture
@@ -155,7 +155,7 @@ func (p *peer) placeVideo(ctx context.Context, transceiver js.Value, s *sent, tr
 	p.watchVideo(placed)
 	// Of a stream of the other side's making the browser does not say to which of
 	// our streams the track belongs (RFC 8830), unless it is told.
-	_, _ = try(func() js.Value { return sender.Call("setStreams", p.stream) }) // not in every browser, and seen without it
+	_, _ = try(func() js.Value { return sender.Call("setStreams", p.group) }) // not in every browser, and seen without it
 	current := text(transceiver, "currentDirection")
 	return current != "sendrecv" && current != "sendonly", nil
 }

@@ -127,7 +127,7 @@ func TestPeerVideoRefused(t *testing.T) {
 		"camera busy":    {sipua.VideoSource{}, func(p page) { p.Set("microphone", map[string]any{"reject": exception("NotReadableError")}) }, sipua.ErrMediaFailed, "camera"},
 		"screen denied":  {sipua.VideoSource{Screen: true}, func(p page) { p.Set("screen", map[string]any{"reject": exception("NotAllowedError")}) }, sipua.ErrMediaDenied, "screen"},
 		"no screen":      {sipua.VideoSource{Screen: true}, func(p page) { p.Get("mediaDevices").Set("getDisplayMedia", js.Undefined()) }, sipua.ErrUnsupported, "screen"},
-		"insecure page":  {sipua.VideoSource{}, func(p page) { p.Set("mediaDevices", js.Undefined()) }, sipua.ErrMediaDenied, "https://"},
+		"insecure page":  {sipua.VideoSource{}, func(p page) { p.Set("mediaDevices", js.Undefined()) }, sipua.ErrInsecureContext, "https://"},
 		"no stream":      {sipua.VideoSource{Options: own}, func(page) {}, sipua.ErrInvalidArgument, "MediaStream"},
 		"no video in it": {sipua.VideoSource{}, func(p page) { p.Get("mediaDevices").Set("getUserMedia", p.Get("onlySound")) }, sipua.ErrMediaNotFound, "camera"},
 		"not taken": {sipua.VideoSource{}, func(p page) {

@@ -50,6 +50,7 @@ const (
 	VerbRestartICE   Verb = "RestartICE"
 	VerbAddCandidate Verb = "AddCandidate"
 	VerbSetVideo     Verb = "SetVideo"
+	VerbMicrophone   Verb = "SetMicrophone"
 )
 
 // MediaOptions programs a [Media] or [Factory].
@@ -133,24 +134,25 @@ type Media struct {
 	watch   watch
 	gather  gathering
 
-	mu        sync.Mutex
-	busy      Verb // the verb that runs
-	state     SignalingState
-	session   session // as negotiated
-	pending   session // as it will be when the offer is answered
-	identity  identity
-	version   uint64 // of o=, RFC 3264 section 8
-	mids      int    // given so far
-	restart   bool
-	restarts  int
-	video     *sipua.VideoSource
-	muted     bool
-	tones     string
-	mixed     []sipua.Media
-	onTone    func(tone string, d time.Duration)
-	log       []string
-	candidate []string
-	closed    int
+	mu         sync.Mutex
+	busy       Verb // the verb that runs
+	state      SignalingState
+	session    session // as negotiated
+	pending    session // as it will be when the offer is answered
+	identity   identity
+	version    uint64 // of o=, RFC 3264 section 8
+	mids       int    // given so far
+	restart    bool
+	restarts   int
+	video      *sipua.VideoSource
+	muted      bool
+	tones      string
+	microphone any
+	mixed      []sipua.Media
+	onTone     func(tone string, d time.Duration)
+	log        []string
+	candidate  []string
+	closed     int
 }
 
 var (
@@ -158,6 +160,7 @@ var (
 	_ sipua.Muter             = (*Media)(nil)
 	_ sipua.DTMFSender        = (*Media)(nil)
 	_ sipua.VideoSender       = (*Media)(nil)
+	_ sipua.MicrophoneSender  = (*Media)(nil)
 	_ sipua.ConnectionWatcher = (*Media)(nil)
 	_ sipua.Mixer             = (*Media)(nil)
 	_ sipua.Trickler          = (*Media)(nil)

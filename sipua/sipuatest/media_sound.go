@@ -20,6 +20,21 @@ func (m *Media) Mute(mute bool) error {
 	return nil
 }
 
+// SetMicrophone implements sipua.MicrophoneSender.
+func (m *Media) SetMicrophone(ctx context.Context, options any) error {
+	return m.verb(ctx, VerbMicrophone, "", func() error {
+		m.microphone = options
+		return nil
+	})
+}
+
+// Microphone returns what the microphone was set to last, nil before.
+func (m *Media) Microphone() any {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.microphone
+}
+
 // SendDTMF implements sipua.DTMFSender with the rules and times of
 // RTCDTMFSender (W3C WebRTC section 7): digits, A to D, # and *; a comma pauses
 // for two seconds.

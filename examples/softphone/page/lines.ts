@@ -15,8 +15,8 @@ export interface LinesListener {
   troubled(trouble: Trouble | null): void;
   /** A remark that needs no answer. */
   say(text: string): void;
-  /** A call is over and belongs in the history. `failed`: it was not meant to end like this. */
-  finished(entry: Entry, failed: boolean): void;
+  /** A call is over and belongs in the history. */
+  finished(entry: Entry): void;
   /** There is no call any more. */
   idle(): void;
 }
@@ -286,6 +286,6 @@ export class Lines {
     if (this.all.length > 0) this.#tell.say(said.text);
     this.#tell.changed();
     if (this.all.length === 0) this.#tell.idle();
-    this.#tell.finished({ who, target: line.target, direction: call.direction, time: line.began, talked }, said.bad);
+    this.#tell.finished({ who, target: line.target, direction: call.direction, time: line.began, talked });
   }
 }

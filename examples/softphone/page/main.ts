@@ -9,7 +9,7 @@ import { keptCalls } from "./kept.js";
 import { Ladder } from "./ladder.js";
 import { Meter } from "./meter.js";
 import { Phone } from "./phone.js";
-import { Ringer } from "./ring.js";
+import { announce } from "./ring.js";
 import { View } from "./view.js";
 
 // The program loads while the person reads the form. A failure shows when it matters, at Connect.
@@ -22,10 +22,7 @@ const phone = new Phone(
   {
     changed,
     traced: (message) => ladder.add(message),
-    finished: (entry, failed) => {
-      history.add(entry);
-      if (failed && entry.direction === "outgoing") ringer.play(sound(), "busy");
-    },
+    finished: (entry) => history.add(entry),
   },
   names,
 );
@@ -34,21 +31,11 @@ const view = new View(phone, dial);
 const ladder = new Ladder((text) => phone.say(text));
 const history = new History(dial);
 const form = new AccountForm(demo, (account) => {
-  sound(); // a click is what lets a page make sounds later
   if (phone.connection === "connecting") phone.cancelConnect();
   else void phone.connect(account);
 });
 
-const ringer = new Ringer();
 const meters = { local: new Meter(byId("meter-local")), remote: new Meter(byId("meter-remote")) };
-let context: AudioContext | undefined;
-
-/** The page's one audio context, made at the first click: browsers keep one silent that is made before. */
-function sound(): AudioContext {
-  context ??= new AudioContext();
-  if (context.state === "suspended") void context.resume();
-  return context;
-}
 
 let account: unknown = null;
 
@@ -69,28 +56,19 @@ function changed(): void {
 
   const { all, current } = phone.lines;
   const caller = all.find(({ rings }) => rings);
-  const talking = all.some(({ talks }) => talks);
-  if (caller) {
-    ringer.play(sound(), talking ? "waiting" : "ring");
-    ringer.announce(`Incoming: ${caller.who}`);
-  } else {
-    const rings = current?.call.direction === "outgoing" && current.call.state === "ringing" && !current.earlyMedia;
-    if (context) ringer.play(context, rings ? "ringback" : null);
-    ringer.announce(null);
-  }
+  announce(caller ? `Incoming: ${caller.who}` : null);
 
   // Each call has streams of its own.
   const streams = { local: current?.call.localStream, remote: current?.call.remoteStream };
   for (const side of ["local", "remote"] as const) {
     const stream = streams[side];
-    if (stream && !current?.over) meters[side].attach(sound(), stream);
+    if (stream && !current?.over) meters[side].attach(stream);
     else meters[side].detach();
   }
 }
 
 setInterval(() => (phone.lines.all.length > 0 || phone.connection === "waiting") && view.render(), 500); // the timers, the countdown
 addEventListener("pagehide", () => phone.leave());
-addEventListener("pointerdown", () => void context?.resume()); // after a reload there are calls before the first click
 await form.fill();
 changed();
 const last = await form.stored();

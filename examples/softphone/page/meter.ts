@@ -1,19 +1,18 @@
 // A level meter that remembers: the last seconds of a stream as bars, so that one sees who spoke when.
 
+import { meter } from "sipwasm";
+
 const bars = 64;
 const every = 60; // ms between two bars
-const floor = -55; // dB that count as silence
+const floor = 5 / 60; // of the level, as silence: rooms are never quite still
 
 export class Meter {
   readonly #root: HTMLElement;
   readonly #canvas: HTMLCanvasElement;
   readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
-  readonly #samples = new Float32Array(1024);
   readonly #levels: number[] = new Array<number>(bars).fill(0);
-  #source: MediaStreamAudioSourceNode | null = null;
-  #track: MediaStreamTrack | undefined;
-  #analyser: AnalyserNode | null = null;
-  #timer = 0;
+  #stream: MediaStream | undefined;
+  #stop = () => {};
 
   constructor(root: HTMLElement) {
     this.#root = root;
@@ -21,38 +20,28 @@ export class Meter {
   }
 
   /** Shows a stream, instead of the one before. */
-  attach(context: AudioContext, stream: MediaStream): void {
-    const track = stream.getAudioTracks()[0];
-    if (this.#source && track === this.#track) return;
+  attach(stream: MediaStream): void {
+    if (stream === this.#stream) return;
     this.detach();
-    if (!track) return;
-    this.#track = track; // of a call that is made anew it is another one
-    this.#analyser = context.createAnalyser();
-    this.#analyser.fftSize = this.#samples.length;
-    this.#source = context.createMediaStreamSource(new MediaStream([track]));
-    this.#source.connect(this.#analyser); // and not to the speakers: the page plays the sound elsewhere
-    this.#timer = window.setInterval(() => this.#step(), every);
+    this.#stream = stream;
+    this.#stop = meter(stream, (level) => this.#step((level - floor) / (1 - floor)), { interval: every });
   }
 
   detach(): void {
-    window.clearInterval(this.#timer);
-    this.#source?.disconnect();
-    this.#source = this.#analyser = null;
+    this.#stop();
+    this.#stop = () => {};
+    this.#stream = undefined;
     this.#levels.fill(0);
     this.#root.setAttribute("aria-valuenow", "0");
     this.#draw();
   }
 
-  #step(): void {
-    this.#analyser!.getFloatTimeDomainData(this.#samples);
-    let power = 0;
-    for (const s of this.#samples) power += s * s;
-    const db = 10 * Math.log10(power / this.#samples.length + 1e-12);
-    this.#levels.push(Math.min(1, Math.max(0, 1 - db / floor)));
+  #step(level: number): void {
+    this.#levels.push(Math.max(0, level));
     this.#levels.shift();
     // The loudest of the last half second: what a person would call the level.
-    const level = Math.round(100 * Math.max(...this.#levels.slice(-8)));
-    this.#root.setAttribute("aria-valuenow", String(level));
+    const loudest = Math.round(100 * Math.max(...this.#levels.slice(-8)));
+    this.#root.setAttribute("aria-valuenow", String(loudest));
     this.#draw();
   }
 

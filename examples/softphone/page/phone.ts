@@ -13,8 +13,8 @@ import { trouble, type Trouble } from "./words.js";
 export interface PhoneListener {
   changed(): void;
   traced(message: TraceMessage): void;
-  /** A call is over and belongs in the history. `failed`: it was not meant to end like this. */
-  finished(entry: Entry, failed: boolean): void;
+  /** A call is over and belongs in the history. */
+  finished(entry: Entry): void;
 }
 
 /** How long a remark stays, in milliseconds. */
@@ -63,7 +63,7 @@ export class Phone {
       changed: () => tell.changed(),
       troubled: (trouble) => this.#set({ trouble }),
       say: (text) => this.say(text),
-      finished: (entry, failed) => tell.finished(entry, failed),
+      finished: (entry) => tell.finished(entry),
       idle: () => this.#idle(),
     }, names);
   }
@@ -89,6 +89,7 @@ export class Phone {
         maxCalls,
         followRedirects: 5,
         quality: { interval: 2000 },
+        tones: "eu",
         wasm: "/sipwasm.wasm",
         signal: attempt.signal,
       });

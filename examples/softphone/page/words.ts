@@ -40,6 +40,9 @@ function sentence(error: SipError, context: Context = {}): string {
     case "timeout": return "The server did not answer in time.";
     case "media-denied": return "The microphone is blocked. Allow it in the browser’s site settings, then call again.";
     case "media-not-found": return "There is no microphone. Plug one in, then call again.";
+    case "media-ended": return "The microphone was unplugged. Plug one in, and the other side hears you again.";
+    case "insecure-context": return "The browser gives the microphone to secure pages alone. Open this one by https:// or on localhost.";
+    case "autoplay-blocked": return "The browser plays no sound before you have clicked. Click “Play sound”.";
     case "media-failed": return "The sound connection to the other side failed.";
     case "mixed-content": return `This page is secure, so ${server} has to be too: an address that begins with wss://.`;
     case "blocked-by-csp": return "This page’s own policy forbids that. Whoever runs the page has to allow it.";

@@ -10,6 +10,7 @@ import {
 import type { Caller, CallSnapshot, Fork, Reason, Stream } from "./call_values.js";
 import type { Calls } from "./calls.js";
 import { sendable } from "./content.js";
+import { checkSource, type Source } from "./devices.js";
 import { Emitter, report } from "./emitter.js";
 import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
 import type { CallEvents, CallState, Direction, EndedEvent, Identity, Party } from "./events.js";
@@ -18,7 +19,9 @@ import { check } from "./options.js";
 import type { Target } from "./port.js";
 import type { QualitySample } from "./quality.js";
 import type { QualitySummary } from "./quality_summary.js";
+import { recordRules, type Recording, type RecordOptions } from "./recording.js";
 import { Referral, type ReferralRecord } from "./referral.js";
+import type { Ringing } from "./ringer.js";
 import { Subscription, type SubscribeOptions } from "./subscription.js";
 import { Tones } from "./tones.js";
 import { Transfer } from "./transfer.js";
@@ -74,6 +77,10 @@ export class Call {
   #id: string;
   #remote: Identity;
   #muted = false;
+  /** Somebody is to hear that this incoming call rings. */
+  #alerts = false;
+  /** What the other side sends before the answer is heard. */
+  #hearsEarly = true;
   #startTime: number | undefined;
   #endTime: number | undefined;
   /** Gives up what the call waits for before it begins. */
@@ -83,7 +90,10 @@ export class Call {
     this.#calls = calls;
     this.#facts = new CallFacts(this.#events, state);
     if (record) this.#facts.caller = record.caller;
-    this.#media = new CallMedia(this.#events, audio ?? calls.audio);
+    this.#media = new CallMedia(this.#events, audio ?? calls.audio, calls.page, {
+      microphone: (media) => this.#act("useMicrophone", { media }, undefined, "microphone"),
+      camera: () => this.addVideo(),
+    });
     this.#quality = new CallQuality(this.#events, calls.quality, {
       receives: () => this.#facts.receives, dialog: () => this.#facts.snapshot, report: (measured, last) => calls.report(this, measured, last),
     });
@@ -107,13 +117,13 @@ export class Call {
     start: (args: object) => Promise<{ id: string; remote: Identity }>, before?: () => Promise<void>,
   ): { call: Call; begun: Promise<void> } {
     const remote = { displayName: "", uri: target, user: "" };
-    const { audio, signal, replaces, ...rest } = options ?? {};
+    const { audio, signal, replaces, media, ...rest } = options ?? {};
     const call = new Call({ calls, direction: "outgoing", state: "preparing", audio, remote });
-    call.#media.use(rest.media);
+    call.#hearsEarly = rest.earlyMedia ?? true;
     const begun = call.#begin(signal, before, async () => {
       check(op, callRules, options);
       const replaced = replaces === undefined ? {} : { replaces: calls.handleOf(replaces, op) };
-      return start({ call: call.#handle, target, ...rest, ...replaced });
+      return start({ call: call.#handle, target, ...rest, ...call.#media.use(media), ...replaced });
     });
     return { call, begun };
   }
@@ -124,16 +134,15 @@ export class Call {
   ): Call {
     const { direction = "outgoing", remoteName = "", remoteUri = "", held = false, localSeq = 0 } = snapshot ?? {};
     const remote = { displayName: remoteName, uri: remoteUri, user: "" };
-    const { audio, signal, ...rest } = options ?? {};
+    const { audio, signal, media } = options ?? {};
     const call = new Call({ calls, direction, state: "resuming", audio, remote });
-    call.#media.use(rest.media);
     call.#facts.onHold.local = held;
     // For a page that is loaded again before the other side has agreed. The numbers of this attempt are used up then; those of a
     // dialog may leap (RFC 3261 section 12.2.2).
     call.#facts.snapshot = { ...snapshot, localSeq: localSeq + 100 };
     void call.#begin(signal, undefined, async () => {
       check("restore", restoreRules, { ...options, snapshot }, "snapshot");
-      return start({ call: call.#handle, snapshot, ...rest });
+      return start({ call: call.#handle, snapshot, ...call.#media.use(media) });
     });
     return call;
   }
@@ -146,6 +155,28 @@ export class Call {
   /** @internal The handle of a call of that user agent, undefined for anything else. */
   static handleIn(calls: Calls, call: unknown): number | undefined {
     return typeof call === "object" && call !== null && #calls in call && call.#calls === calls ? call.#handle : undefined;
+  }
+
+  /** @internal */
+  static mediaOf(call: Call): CallMedia { return call.#media; }
+
+  /** @internal Somebody is there to answer it. */
+  static alert(call: Call): void {
+    call.#alerts = !call.autoAnswer && !call.replaces;
+    call.#calls.ring();
+  }
+
+  /** @internal What is to be heard of it. */
+  static ringing(call: Call): Ringing {
+    const { state, direction, forks } = call;
+    const live = forks.filter(({ ended }) => !ended);
+    const silent = !call.#hearsEarly || !live.some(({ earlyMedia }) => earlyMedia);
+    return {
+      alerts: call.#alerts && direction === "incoming" && state === "ringing",
+      awaits: direction === "outgoing" && state === "ringing" && silent && live.some(({ status, earlyMedia }) => status === 180 || earlyMedia),
+      talks: call.#startTime !== undefined && state !== "ended",
+      blocked: (blocked) => call.#media.blocked(blocked),
+    };
   }
 
   /** @internal Somebody would see that another call takes the place of this one. */
@@ -255,7 +286,13 @@ export class Call {
    * @returns the function that removes it
    */
   on<K extends keyof CallEvents>(type: K, listener: (event: CallEvents[K]) => unknown): () => void {
-    return this.#events.on(type, listener);
+    const remove = this.#events.on(type, listener);
+    if (type !== "level") return remove;
+    this.#media.meter();
+    return () => {
+      remove();
+      this.#media.meter();
+    };
   }
 
   /**
@@ -266,9 +303,10 @@ export class Call {
    */
   async progress(options: ProgressOptions = {}): Promise<void> {
     check("progress", progressRules, options);
-    const { signal, ...rest } = options;
-    if (typeof rest.media === "object") this.#media.use(rest.media);
-    await this.#act("progress", rest, signal);
+    const { signal, media, ...rest } = options;
+    const used = media ? this.#media.use(media === true ? undefined : media).media ?? true : media;
+    await this.#act("progress", { ...rest, ...(used !== undefined && { media: used }) }, signal);
+    Call.alert(this);
   }
 
   /**
@@ -279,9 +317,8 @@ export class Call {
    */
   async accept(options: AcceptOptions = {}): Promise<void> {
     check("accept", acceptRules, options);
-    const { audio, signal, ...rest } = options;
-    this.#media.use(rest.media, audio);
-    await this.#act("accept", rest, signal);
+    const { audio, signal, media, ...rest } = options;
+    await this.#act("accept", { ...rest, ...this.#media.use(media, audio) }, signal);
   }
 
   /**
@@ -352,6 +389,40 @@ export class Call {
   }
 
   /**
+   * Sends another microphone from now on; mute, hold and conference stay as they are. For an incoming call it can be chosen before
+   * `accept`. {@link Devices.useMicrophone} does it for all calls.
+   * @param source the `id` of a {@link Device}, constraints, or a stream of the page, whose first track of sound is sent and never
+   * stopped; null: the system's default
+   * @throws {SipError} "media-denied", "media-not-found", "media-failed", "insecure-context": what was sent before is sent still;
+   * "invalid-state" when the call is over or sends no sound; "invalid-argument".
+   */
+  async useMicrophone(source: Source | null): Promise<void> {
+    checkSource("useMicrophone", source);
+    if (this.state === "ended") throw new SipError("invalid-state", "useMicrophone: the call has ended", { op: "useMicrophone" });
+    await this.#media.useMicrophone(source, "call");
+  }
+
+  /**
+   * Records both sides, from when `consent` gives true until {@link Recording.stop} or the end of the call. What is not sent, because the
+   * call is muted or on hold, is not recorded.
+   * @throws {SipError} "canceled" without consent; "invalid-state" before the call is answered and when it is over; "unsupported" where the
+   * browser cannot; "autoplay-blocked" before the person has touched the page; "media-failed"; "invalid-argument". What `consent` throws.
+   */
+  async record(options: RecordOptions): Promise<Recording> {
+    const op = "record";
+    check(op, recordRules, options, "consent");
+    const answered = () => {
+      if (this.#startTime === undefined || this.state === "ended") {
+        throw new SipError("invalid-state", `${op}: ${this.state === "ended" ? "the call has ended" : "the call is not answered"}`, { op });
+      }
+    };
+    answered();
+    if ((await options.consent()) !== true) throw new SipError("canceled", `${op}: consent gave no true`, { op });
+    answered();
+    return this.#media.record(options);
+  }
+
+  /**
    * Sends video: the camera, which the browser asks the person for, or a stream of the page. Where video is sent already its source is
    * changed. Resolves when the other side has agreed.
    * @throws {SipError} "invalid-state" before the call is answered; "media-denied", "media-not-found", "media-failed"; "rejected" when
@@ -373,7 +444,9 @@ export class Call {
   async #addVideo(op: string, options: VideoOptions, more: object): Promise<void> {
     check(op, videoRules, options);
     const { signal, ...rest } = options;
-    await this.#act(op, { ...rest, ...more }, signal, "addVideo");
+    const camera = op === "addVideo" && !rest.stream && !rest.constraints;
+    await this.#act(op, { ...(camera ? this.#calls.page.devices.cameraOptions() : rest), ...more }, signal, "addVideo");
+    this.#media.sendsCamera = camera;
   }
 
   /**
@@ -382,6 +455,7 @@ export class Call {
    */
   async stopVideo({ signal }: Waiting = {}): Promise<void> {
     await this.#act("stopVideo", {}, signal);
+    this.#media.sendsCamera = false;
   }
 
   /**
@@ -390,6 +464,7 @@ export class Call {
    */
   async removeVideo({ signal }: Waiting = {}): Promise<void> {
     await this.#act("removeVideo", {}, signal);
+    this.#media.sendsCamera = false;
   }
 
   /**
@@ -491,6 +566,7 @@ export class Call {
     event: (type, payload) => {
       type Handlers = Record<string, ((payload: never) => void) | undefined>;
       ((this.#on as Handlers)[type] ?? (this.#facts.on as Handlers)[type])?.(payload);
+      this.#calls.ring();
     },
     exit: (error) => {
       this.#media.exit();
@@ -526,6 +602,7 @@ export class Call {
       this.#quality.use(peerConnection);
       this.#media.usePeerConnection(peerConnection);
     },
+    sending: ({ track }: { track: MediaStreamTrack }) => this.#media.useSending(track),
     localstream: ({ stream }: { stream: MediaStream }) => this.#media.useLocalStream(stream),
     ended: ({ by, status, reason, reasons, error }: { by: Party; status?: number; reason?: string; reasons?: readonly Reason[]; error?: ErrorRecord | null }) =>
       this.#end({
@@ -541,11 +618,18 @@ export class Call {
     this.#media.end();
     this.#quality.end(this.#facts.snapshot);
     this.#facts.end();
+    if (this.direction === "outgoing" && this.#startTime === undefined && failed(event)) {
+      this.#calls.ringer?.failed(Call.ringing(this), event.status === 486 || event.status === 600);
+    }
     this.#settleAnswered.reject(event.error ?? endedBeforeAnswer(event)); // does nothing to an answered call
     this.#settleEnded(event);
     this.#events.emit("ended", event);
   }
 }
+
+/** What a telephone has a signal for: the other side or the way to it, and not the person or the page. */
+const failed = ({ by, error }: EndedEvent) =>
+  by === "remote" || ["timeout", "connection-failed", "connection-lost"].includes(error?.code ?? "");
 
 /** The error of a call that ended in an ordinary way before it was answered. */
 function endedBeforeAnswer({ by, status, reason }: EndedEvent): SipError {

@@ -1,5 +1,6 @@
 import type { Call } from "./call.js";
 import type { Reason } from "./call_values.js";
+import type { ToneCountry, Tones } from "./cadences.js";
 import type { IceOptions } from "./ice.js";
 import type { QualityOptions } from "./quality.js";
 
@@ -16,7 +17,8 @@ export type HeaderList = readonly (readonly [name: string, value: string])[];
 export interface MediaOptions {
   /** Stream to send instead of the microphone. It stays the caller's: it is not stopped at the end of the call. */
   stream?: MediaStream;
-  /** Constraints for the microphone, and the camera if it is to be on from the start. Default: `{ audio: true }`. */
+  /** Constraints for the microphone, and the camera if it is to be on from the start. Default: `{ audio: true }`. For `true` the devices
+   *  are taken that {@link Devices} was told to use. */
   constraints?: MediaStreamConstraints;
   /** What is not as in the user agent's `ice`. */
   ice?: IceOptions;
@@ -178,6 +180,14 @@ export interface SessionTimer {
 
 /** How a user agent treats its calls. */
 export interface CallsOptions {
+  /**
+   * Signals that the person hears, made by the page: it rings here, it rings there, busy. A country, or more than that. With false your
+   * page makes its own. Default false.
+   */
+  tones?: false | ToneCountry | Tones;
+  /** Take the system's default microphone when the one in use is unplugged during a call, and the next one that is plugged in when there
+   *  is none. Default true. */
+  microphoneFallback?: boolean;
   /** Calls that there may be at once; further ones are answered 486. 1 to 64, default 64. */
   maxCalls?: number;
   /** Put the other calls on hold when one is made, accepted or resumed. Those of one conference belong together. Default false. */

@@ -3,6 +3,7 @@ import type {
   VideoOptions,
 } from "./call_options.js";
 import type { CallSnapshot } from "./call_values.js";
+import { tonesRule } from "./cadences.js";
 import { isIce } from "./ice.js";
 import {
   audio, flag, isNumber, isObject, isOf, isPair, isText, isList, isWhole, milliseconds, signal, text, texts, type Rule, type Rules,
@@ -30,6 +31,8 @@ const isReport = (v: unknown) => isOf(v, { target: isText, interval: isInterval,
 
 /** Those of a user agent. */
 export const callsRules: Rules<CallsOptions> = {
+  tones: tonesRule,
+  microphoneFallback: flag,
   maxCalls: ["a whole number from 1 to 64", (v) => isWhole(v, 1, 64)],
   holdOthers: flag,
   manualRinging: flag,

@@ -1,10 +1,12 @@
 import { Call, type CallRecord } from "./call.js";
+import type { MediaPage } from "./call_media.js";
 import type { CallOptions, RestoreOptions } from "./call_options.js";
+import type { Measured } from "./call_quality.js";
 import type { CallSnapshot } from "./call_values.js";
 import { SipError } from "./errors.js";
 import type { Port } from "./port.js";
-import type { Measured } from "./call_quality.js";
 import type { QualityOptions } from "./quality.js";
+import type { Ringer } from "./ringer.js";
 import type { Subscription } from "./subscription.js";
 import { VQ_EVENT, VQ_TYPE, vqReport } from "./vq_report.js";
 
@@ -22,6 +24,18 @@ export interface Reports {
   failed: (call: Call, error: SipError) => void;
 }
 
+/** @internal What calls find around them. */
+export interface Surroundings {
+  port: Port;
+  act: Calls["act"];
+  audio: HTMLAudioElement | false | undefined;
+  page: MediaPage;
+  ringer: Ringer | undefined;
+  quality: QualityOptions | false;
+  subscriptions: Set<Subscription>;
+  reports: Reports;
+}
+
 /** What the end of a user agent may wait for reports, in milliseconds. Go gives what follows as long again. */
 const REPORTS_MS = 5000;
 
@@ -32,6 +46,10 @@ export class Calls {
   readonly audio: HTMLAudioElement | false | undefined;
   /** An operation of the user agent. */
   readonly act: <T = void>(op: string, args: object) => Promise<T>;
+  /** What of the page the calls use. */
+  readonly page: MediaPage;
+  /** Plays the signals, if they are wanted. */
+  readonly ringer: Ringer | undefined;
   readonly quality: QualityOptions | false;
   /** Those of the user agent, which calls add to. */
   readonly subscriptions: Set<Subscription>;
@@ -39,16 +57,20 @@ export class Calls {
   readonly #reporting = new Set<Promise<unknown>>();
   readonly #byHandle = new Map<number, Call>();
 
-  constructor(
-    port: Port, audio: HTMLAudioElement | false | undefined, act: Calls["act"], subscriptions: Set<Subscription>, quality: QualityOptions | false,
-    reports: Reports,
-  ) {
+  constructor({ port, act, audio, page, ringer, quality, subscriptions, reports }: Surroundings) {
     this.port = port;
-    this.audio = audio;
     this.act = act;
-    this.subscriptions = subscriptions;
+    this.audio = audio;
+    this.page = page;
+    this.ringer = ringer;
     this.quality = quality;
+    this.subscriptions = subscriptions;
     this.#reports = reports;
+  }
+
+  /** A call may want to be heard in another way. */
+  ring(): void {
+    this.ringer?.look(this.list.map((call) => Call.ringing(call)));
   }
 
   get list(): readonly Call[] { return [...this.#byHandle.values()]; }
@@ -61,6 +83,7 @@ export class Calls {
 
   /** Makes a call. `begun` settles when Go has it, or does not want it. */
   dial(op: string, target: string, options: CallOptions, { start, before }: Beginning = {}): { call: Call; begun: Promise<void> } {
+    this.ringer?.stop(); // busy, of the call before
     return Call.outgoing(this, op, target, options, start ?? ((args) => this.act("call", args)), before);
   }
 

@@ -13,8 +13,11 @@
  * | `unauthorized` | the credentials were refused, or none are known for the challenge |
  * | `canceled` | the act was given up before it was done |
  * | `protocol` | the peer sent something that cannot be used |
+ * | `insecure-context` | the page is not served from https:// or localhost, so the browser keeps microphone and camera from it |
+ * | `autoplay-blocked` | the browser plays no sound before the person has touched the page |
  * | `media-denied` | the person or the browser refused the microphone |
  * | `media-not-found` | there is no microphone |
+ * | `media-ended` | the microphone was taken away during the call and nothing took its place |
  * | `media-failed` | the peer connection failed or refused a description |
  * | `unsupported` | this browser or the other side cannot do it |
  * | `internal` | a defect of this package |
@@ -30,8 +33,8 @@ export type ErrorCode = (typeof codes)[number];
 
 const codes = [
   "invalid-argument", "invalid-state", "closed", "connection-failed", "connection-lost", "timeout", "rejected",
-  "unauthorized", "canceled", "protocol", "media-denied", "media-not-found", "media-failed", "unsupported", "internal",
-  "mixed-content", "blocked-by-csp", "load-failed", "wasm-not-found", "wasm-wrong-type", "wasm-damaged", "wasm-mismatch",
+  "unauthorized", "canceled", "protocol", "insecure-context", "autoplay-blocked", "media-denied", "media-not-found", "media-ended", "media-failed",
+  "unsupported", "internal", "mixed-content", "blocked-by-csp", "load-failed", "wasm-not-found", "wasm-wrong-type", "wasm-damaged", "wasm-mismatch",
 ] as const;
 
 /** What a {@link SipError} carries besides its code and message. */

@@ -179,9 +179,17 @@ export interface CallEvents {
   localstream: { readonly stream: MediaStream };
   /** The stream with the other side's sound exists. Its video joins it: `media` tells when. */
   remotestream: { readonly stream: MediaStream };
-  /** The browser refused to play the sound without a gesture. Call `resume` in the handler of a click. */
-  autoplayBlocked: {
-    /** Plays it. Rejects when the browser refuses again. */
-    readonly resume: () => Promise<void>;
-  };
+  /** The browser refused to play the sound without a gesture: the other side, or a signal of the option `tones`. Call `resume` in the
+   *  handler of a click; it rejects with "autoplay-blocked" when it was none, and does nothing when there is nothing to hear any more. */
+  autoplayBlocked: { readonly error: SipError; readonly resume: () => Promise<void> };
+  /**
+   * Another microphone is used. `why`: it was `chosen`; it took the place of one that was `lost`; or it was `found` after a time without
+   * one. `label` is text from the system.
+   */
+  microphone: { readonly why: "chosen" | "lost" | "found"; readonly id: string; readonly label: string };
+  /** The microphone is gone and nothing took its place: the other side hears silence. `error` has code "media-ended" and says what to do. */
+  microphoneended: { readonly error: SipError };
+  /** How loud what is sent (`local`: 0 while it is muted) and what is received is: from 0, which is 60 dB below the loudest, to 1. Comes ten
+   *  times a second while this event has a listener. */
+  level: { readonly local: number; readonly remote: number };
 }

@@ -8,11 +8,15 @@ export interface Host {
   /** Makes the media of a call. Without it registration works and calls fail. */
   readonly RTCPeerConnection: typeof RTCPeerConnection | undefined;
   /** Opens the microphone, the camera and the screen. Browsers have it in secure contexts only (https, localhost). */
-  readonly mediaDevices: (Pick<MediaDevices, "getUserMedia"> & Partial<Pick<MediaDevices, "getDisplayMedia">>) | undefined;
-  /** Mixes the sound of a conference, with MediaStream. Without it calls work and conferences fail. */
+  readonly mediaDevices: (Pick<MediaDevices, "getUserMedia"> &
+    Partial<Pick<MediaDevices, "getDisplayMedia" | "enumerateDevices" | "addEventListener" | "removeEventListener">>) | undefined;
+  /** Mixes the sound of a conference, with MediaStream; makes the signals, the levels and the recordings. Without it calls work, and these
+   *  do not. */
   readonly AudioContext: typeof AudioContext | undefined;
   /** Holds the sound that is mixed. */
   readonly MediaStream: typeof MediaStream | undefined;
+  /** Writes recordings. */
+  readonly MediaRecorder: typeof MediaRecorder | undefined;
   /** Fires online, offline and pageshow, and its document visibilitychange and resume. Without it a change of the network is noticed
    *  later. */
   readonly window: NetworkEvents | undefined;
@@ -32,6 +36,7 @@ export const pageHost: Host = {
   get mediaDevices() { return globalThis.navigator?.mediaDevices as MediaDevices | undefined; },
   get AudioContext() { return globalThis.AudioContext as typeof AudioContext | undefined; },
   get MediaStream() { return globalThis.MediaStream as typeof MediaStream | undefined; },
+  get MediaRecorder() { return globalThis.MediaRecorder as typeof MediaRecorder | undefined; },
   get window() { return globalThis.window as NetworkEvents | undefined; },
   get console() { return globalThis.console; },
 };
@@ -44,6 +49,7 @@ export function completeHost(host: Partial<Host>): Host {
     mediaDevices: host.mediaDevices ?? pageHost.mediaDevices,
     AudioContext: host.AudioContext ?? pageHost.AudioContext,
     MediaStream: host.MediaStream ?? pageHost.MediaStream,
+    MediaRecorder: host.MediaRecorder ?? pageHost.MediaRecorder,
     window: host.window ?? pageHost.window,
     console: host.console ?? pageHost.console,
   };

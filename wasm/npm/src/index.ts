@@ -6,10 +6,13 @@ export type {
 export type {
   Caller, CallSnapshot, Diversion, Fork, HistoryEntry, IdentityToken, InfoUri, Reason, RemoteParty, Replaces, Stream, UserToUser,
 } from "./call_values.js";
+export type { Cadence, ToneCountry, Tones } from "./cadences.js";
 export { Conference } from "./conference.js";
 export type { Binding, ConnectionOptions, Push, RegistrationOptions, Server } from "./connection.js";
 export type { Content, ReceivedContent } from "./content.js";
 export type { Challenge, Credentials, HA1 } from "./credentials.js";
+export { Devices } from "./devices.js";
+export type { Device, DeviceList, DevicesEvents, Source } from "./devices.js";
 export { SipError } from "./errors.js";
 export type { ErrorCode, SipErrorDetails } from "./errors.js";
 export type {
@@ -24,6 +27,8 @@ export type {
 export { load } from "./load.js";
 export type { LoadOptions, WasmSource } from "./load.js";
 export type { Capabilities, InfoOptions, MessageOptions, MessagingOptions } from "./messaging.js";
+export { meter } from "./meter.js";
+export type { MeterOptions } from "./meter.js";
 export { Notifier } from "./notifier.js";
 export type { NotifierEvents, NotifierOptions, NotifierState } from "./notifier.js";
 export { pidf } from "./pidf.js";
@@ -34,6 +39,8 @@ export type {
   QualityBounds, QualityLevel, QualityOptions, QualityReportOptions, QualitySample, QualityThresholds, ReceivedQuality, StreamQuality,
 } from "./quality.js";
 export type { QualitySummary, ReceivedSummary, Spread, StreamSummary } from "./quality_summary.js";
+export { Recording } from "./recording.js";
+export type { RecordingEvents, RecordOptions } from "./recording.js";
 export { Referral } from "./referral.js";
 export type { ReferralEvents } from "./referral.js";
 export type { CandidatePair, CandidateType } from "./rtp_stats.js";

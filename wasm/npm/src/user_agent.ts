@@ -7,9 +7,10 @@ import { Conference } from "./conference.js";
 import { sendable } from "./content.js";
 import type { Challenge, Credentials } from "./credentials.js";
 import { Emitter, report } from "./emitter.js";
+import { Devices } from "./devices.js";
 import { abortable, errorFrom, SipError, type ErrorRecord } from "./errors.js";
 import type { TraceMessage, UserAgentEvents } from "./events.js";
-import { completeHost } from "./host.js";
+import { completeHost, type Host } from "./host.js";
 import type { IceOptions } from "./ice.js";
 import { loadPort, type LoadOptions } from "./load.js";
 import type { Capabilities, MessageOptions, MessagingOptions } from "./messaging.js";
@@ -18,6 +19,7 @@ import { check } from "./options.js";
 import type { Port, Target } from "./port.js";
 import { Publication, type PublishOptions } from "./publication.js";
 import { Referral, type ReferralRecord } from "./referral.js";
+import { Ringer } from "./ringer.js";
 import { Subscription, type SubscribeOptions } from "./subscription.js";
 import { userAgentRules } from "./user_agent_rules.js";
 
@@ -50,12 +52,28 @@ export class UserAgent {
   #instanceId = "";
   #bindings: readonly Binding[] = [];
   #unwatch = () => {};
+  readonly #manualRinging: boolean;
 
-  private constructor(port: Port, audio: HTMLAudioElement | false | undefined, quality: NonNullable<CallsOptions["quality"]>) {
+  /** Which microphones, cameras and loudspeakers there are, and which ones its calls use. */
+  readonly devices: Devices;
+
+  private constructor(
+    port: Port, host: Host,
+    { audio, tones = false, microphoneFallback = true, manualRinging = false, quality = {} }: Partial<UserAgentOptions>,
+  ) {
     this.#port = port;
-    this.#calls = new Calls(port, audio, (op, args) => this.#act(op, undefined, args), this.#subscriptions, quality, {
-      publish: (args) => this.#port.call("publish", this.#handle, args), // also while it closes
-      failed: (call, error) => this.#events.emit("reportFailed", { call, error }),
+    this.#manualRinging = manualRinging;
+    const wanted = typeof tones === "string" ? { country: tones } : tones;
+    const ringer = wanted ? new Ringer(host, wanted, (signal) => this.devices.outputs[signal === "ringing" ? "ringing" : "calls"]) : undefined;
+    this.devices = new Devices(host, () => this.calls.map((call) => Call.mediaOf(call)), async (id) => ringer?.through(id));
+    this.#calls = new Calls({
+      port, audio, ringer, quality, subscriptions: this.#subscriptions,
+      act: (op, args) => this.#act(op, undefined, args),
+      page: { host, devices: this.devices, microphoneFallback },
+      reports: {
+        publish: (args) => this.#port.call("publish", this.#handle, args), // also while it closes
+        failed: (call, error) => this.#events.emit("reportFailed", { call, error }),
+      },
     });
     this.#handle = port.attachNew(this.#target);
   }
@@ -67,17 +85,19 @@ export class UserAgent {
    */
   static async create(options: UserAgentOptions): Promise<UserAgent> {
     check("create", userAgentRules, options, "uri", "servers");
-    const { wasm, host, audio, signal, network = true, sdp, quality = {}, ...rest } = options;
+    const { wasm, host, audio, tones, microphoneFallback, signal, network = true, sdp, quality, ...rest } = options;
     return abortable("create", signal, async () => {
       const port = await loadPort({ ...(wasm !== undefined && { wasm }), ...(host && { host }) });
       signal?.throwIfAborted(); // the promise has been rejected by now; this keeps from making what nobody can close
-      const ua = new UserAgent(port, audio, quality);
+      const page = completeHost(host ?? {});
+      const ua = new UserAgent(port, page, options);
       try {
         const { instanceId } = await port.call<{ instanceId: string }>("create", ua.#handle, { ...rest, ...(sdp && { sdp: ua.#hook(sdp) }) });
         ua.#instanceId = instanceId;
-        const { window } = completeHost(host ?? {});
+        const { window } = page;
         if (network && window) ua.#unwatch = watchNetwork(window, (online) => { ua.#act("network", undefined, { online }).catch(report); });
       } catch (error) {
+        ua.devices.close();
         port.detach(ua.#handle);
         throw error;
       }
@@ -240,6 +260,7 @@ export class UserAgent {
    *  promise. */
   close(): Promise<void> {
     this.#unwatch();
+    this.devices.close();
     const close = () => this.#port.call("close", this.#handle).finally(() => this.#port.detach(this.#handle));
     this.#closed ??= this.#calls.finish()?.then(close) ?? close();
     return this.#closed;
@@ -274,6 +295,7 @@ export class UserAgent {
     },
     exit: (error) => {
       this.#unwatch();
+      this.devices.close();
       if (!this.#closed) this.#exit = error;
       this.#closed ??= Promise.resolve();
       this.#events.emit("exit", { error });
@@ -307,7 +329,10 @@ export class UserAgent {
     },
     incoming: (record: CallRecord) => {
       const call = this.#calls.incoming(record);
-      if (this.#events.count("incoming") > 0) this.#events.emit("incoming", call);
+      if (this.#events.count("incoming") > 0) {
+        this.#events.emit("incoming", call);
+        if (!this.#manualRinging) Call.alert(call);
+      }
       // Nobody is there to answer: the caller is told so, and does not hear it ring until it gives up. A call that is accepted without the
       // page is ended as well, because nobody could hang it up.
       else if (!Call.listensForReplaced(call.replaces)) call.reject(480).catch(() => call.hangup()).catch(() => {}); // it may have given up by now

@@ -114,8 +114,10 @@ test("refused autoplay is an event with the way out", async (t) => {
   const pc = new PeerConnection();
   program.emit(handle, "peerconnection", { peerConnection: pc });
   pc.track("a");
-  const { resume } = await blocked;
-  await assert.rejects(resume(), { name: "NotAllowedError" });
+  const { error, resume } = await blocked;
+  assert.equal(error.code, "autoplay-blocked");
+  assert.match(error.message, /click/);
+  await assert.rejects(resume(), { name: "SipError", code: "autoplay-blocked" });
   refused = false;
   await resume();
   assert.equal(made[0].play.mock.callCount(), 3);

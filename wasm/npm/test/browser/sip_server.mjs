@@ -143,3 +143,18 @@ function frame(opcode, payload) {
   else if (header[1] === 127) header.writeBigUInt64BE(BigInt(length), 2);
   return Buffer.concat([header, payload]);
 }
+
+/** Somebody calls 1001. */
+export function invite() {
+  const body = [
+    "v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0",
+    "m=audio 40000 UDP/TLS/RTP/SAVPF 0", "c=IN IP4 127.0.0.1", "a=mid:0", "a=sendrecv", "a=rtcp-mux", "a=setup:actpass",
+    "a=rtpmap:0 PCMU/8000", "a=ice-ufrag:abcd", "a=ice-pwd:abcdefghijklmnopqrstuvwx",
+    `a=fingerprint:sha-256 ${Array(32).fill("AB").join(":")}`, "a=candidate:1 1 udp 2122260223 127.0.0.1 40000 typ host", "",
+  ].join("\r\n");
+  return [
+    "INVITE sip:1001@sipwasm.test SIP/2.0", "Via: SIP/2.0/WS server.invalid;branch=z9hG4bKmicrophone", "Max-Forwards: 70",
+    "From: <sip:1002@sipwasm.test>;tag=caller", "To: <sip:1001@sipwasm.test>", "Call-ID: microphone@server.invalid", "CSeq: 1 INVITE",
+    "Contact: <sip:1002@server.invalid;transport=ws>", "Content-Type: application/sdp", `Content-Length: ${body.length}`, "", body,
+  ].join("\r\n");
+}

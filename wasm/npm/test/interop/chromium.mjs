@@ -24,10 +24,11 @@ const FAKE_MICROPHONE = ["--use-fake-device-for-media-stream", "--use-fake-ui-fo
  * @param {object} options
  * @param {string[]} options.media the flags that decide about microphone and permission; default: a fake
  * microphone that beeps, permitted without asking
+ * @param {boolean} options.autoplay false: the page plays nothing before somebody has touched it, as browsers want it
  * @param {boolean} options.ownSignals the caller closes the browser on SIGINT, SIGTERM and SIGHUP; otherwise
  * playwright does and then ends this process
  */
-export function launchChromium({ media = FAKE_MICROPHONE, ownSignals = false } = {}) {
+export function launchChromium({ media = FAKE_MICROPHONE, autoplay = true, ownSignals = false } = {}) {
   return chromium.launch({
     executablePath: findChromium(),
     handleSIGINT: !ownSignals,
@@ -40,7 +41,7 @@ export function launchChromium({ media = FAKE_MICROPHONE, ownSignals = false } =
       "--disable-gpu",
       "--disable-quic",
       "--disable-background-networking",
-      "--autoplay-policy=no-user-gesture-required",
+      `--autoplay-policy=${autoplay ? "no-user-gesture-required" : "document-user-activation-required"}`,
       // For wss with a certificate made a second ago.
       "--ignore-certificate-errors",
       // Without these a machine that has loopback alone gathers no ICE candidate.

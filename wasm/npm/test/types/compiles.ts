@@ -1,6 +1,7 @@
 // What must compile. Each block is a program that the README or the documentation promises.
 import {
-  load, pidf, SipError, UserAgent, VERSION,
+  load, meter, pidf, SipError, UserAgent, VERSION, type Cadence, type Device, type DeviceList, type Devices, type MeterOptions, type Recording,
+  type RecordOptions, type Source, type ToneCountry, type Tones,
   type AcceptOptions, type Call, type Caller, type CallSnapshot, type Conference, type Description, type Fork, type MediaOptions, type ProgressOptions,
   type Reason, type Referral, type Rejection, type QualitySample, type QualitySummary, type Stream, type Transfer, type TransferOptions, type TransferOutcome, type VideoOptions, type Capabilities, type DialogInfo, type NotifyEvent, type Presence, type Publication,
   type SubscribeOptions, type Subscription, type SubscriptionState, type CallOptions, type CallState, type Challenge, type Credentials, type EndedEvent, type ErrorCode,
@@ -245,3 +246,43 @@ export const taken: UserAgentOptions = {
 export const watching: SubscribeOptions<"reg"> = { event: "reg" };
 export const heard: UserAgentEvents["registered"] = { flow: 1, expires: 600, bindings: [], outbound: false };
 export const who: Identity = { displayName: "", uri: "", user: "" };
+
+export async function devices(ua: UserAgent, call: Call, log: (...x: (string | number | boolean | undefined)[]) => void): Promise<void> {
+  const all: Devices = ua.devices;
+  const { microphones, cameras, speakers }: DeviceList = await all.list();
+  const first: Device | undefined = microphones[0];
+  log(first?.id, first?.label, first?.default, first?.kind === "microphone", cameras.length);
+  const source: Source = { echoCancellation: false };
+  await all.useMicrophone(source);
+  await all.useMicrophone(new MediaStream());
+  await all.useCamera(cameras[0]!.id);
+  await all.useSpeaker(speakers[0]?.id ?? null);
+  await all.useRinger(null);
+  await call.useMicrophone(null);
+  const remove: () => void = all.on("changed", ({ added, removed, list }) => log(added.length, removed[0]?.label, list.speakers.length));
+  call.on("microphone", ({ why, id, label }) => log(why === "lost", id, label));
+  call.on("microphoneended", ({ error }) => log(error.code === "media-ended", error.message));
+  call.on("level", ({ local, remote }) => log(local.toFixed(), remote.toFixed()));
+  call.on("autoplayBlocked", ({ error }) => log(error.code === "autoplay-blocked"));
+  const metering: MeterOptions = { interval: 50 };
+  const stop: () => void = meter(new MediaStream(), (level) => log(level.toFixed()), metering);
+  stop();
+  remove();
+}
+
+export async function recorded(call: Call, store: (blob: Blob) => void): Promise<void> {
+  const options: RecordOptions = { consent: async () => true, channels: "stereo", timeslice: 500, keep: false, bitsPerSecond: 24_000 };
+  const recording: Recording = await call.record(options);
+  recording.on("chunk", ({ data }) => store(data));
+  recording.on("stopped", ({ blob, error }) => { if (error?.code === "media-failed") store(blob); });
+  recording.pause();
+  recording.resume();
+  if (recording.state === "recording") store(await recording.stop());
+  store(await recording.stopped);
+}
+
+const country: ToneCountry = "us";
+const cadence: Cadence = { hz: [440], seconds: [1, 4], warble: 2 };
+export const signals: Tones = { country, volume: 0.2, ringing: cadence, busy: false };
+export const ringing: UserAgentOptions = { uri: "", servers: [], tones: "eu", microphoneFallback: false };
+export const silent: UserAgentOptions = { uri: "", servers: [], tones: false };

@@ -144,3 +144,10 @@ export const host: UserAgentOptions = { uri: "", servers: [], ice: { gathering: 
 export const one: UserAgentOptions = { uri: "", servers: [], ice: { servers: { urls: "stun:x" } } };
 // @ts-expect-error on is the default
 export const timer: UserAgentOptions = { uri: "", servers: [], sessionTimer: true };
+
+// @ts-expect-error consent cannot be forgotten
+call.record({ channels: "stereo" });
+// @ts-expect-error not a country that is known
+export const tones: UserAgentOptions = { uri: "", servers: [], tones: "xx" };
+// @ts-expect-error a loudspeaker is chosen by its id
+ua.devices.useSpeaker({ deviceId: "x" });

@@ -3,7 +3,7 @@
 import { UserAgent } from "sipwasm";
 import { domain, iceServers, password, server, uri } from "./settings.mjs";
 
-const ua = await UserAgent.create({ uri, servers: [server], credentials: { password }, iceServers, audio: document.querySelector("audio") });
+const ua = await UserAgent.create({ uri, servers: [server], credentials: { password }, ice: { servers: iceServers }, audio: document.querySelector("audio") });
 ua.on("incoming", (call) => void call.accept());
 await ua.register();
 

@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo build test setup lint test-native test-trimmed test-wasm test-ts test-browser test-pack test-softphone interop fuzz soak bench-core size docs api clean
+.PHONY: help demo build test setup lint test-native test-trimmed test-wasm test-ts test-browser test-pack test-softphone interop fuzz soak bench bench-core size docs api clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,7 @@ test-ts: build ## TypeScript: type check and unit tests
 	@cd wasm/npm && npm run --silent check && NODE_OPTIONS=--test-reporter=spec npm run --silent test
 
 test-browser: build ## the npm package in Chromium: bad input, denied devices, two user agents
+	@go run -C examples ./benchbuild # while the network is there
 	@.ci/netns node --test --test-reporter=spec --test-concurrency=1 --test-timeout=120000 wasm/npm/test/browser/*.test.mjs
 
 test-pack: build ## the npm tarball in fresh projects: Vite, webpack, esbuild, <script>, and the README's first lines
@@ -61,6 +62,10 @@ soak: build ## lost connections and calls by the thousand, natively and in a pag
 
 fuzz: ## look for input that breaks a parser, 60 s for each target (not part of test)
 	@.ci/fuzz
+
+bench: build ## pages of sipwasm, JsSIP and SIP.js side by side in Chromium, some 11 minutes (not part of test)
+	@go run -C examples ./benchbuild
+	@.ci/netns node wasm/npm/test/bench/browser/run.mjs
 
 bench-core: build ## messages per second: native, wasm, JsSIP, SIP.js (not part of test)
 	@.ci/bench-core

@@ -85,8 +85,13 @@ interface Table<K> {
 
 async function compile(source: WasmSource): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
-  if (typeof source === "string" || source instanceof URL) return compileResponse(await get(source));
-  if (typeof Response === "function" && source instanceof Response) return compileResponse(source);
+  if (typeof source === "string" || source instanceof URL) return compileResponse(await get(source), () => get(source));
+  if (typeof Response === "function" && source instanceof Response) {
+    const spare = source.bodyUsed ? source : source.clone();
+    const module = await compileResponse(source, () => spare);
+    spare.body?.cancel().catch(() => {}); // locked, when it was needed
+    return module;
+  }
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return compileBytes(source, "the bytes given");
   throw badSource();
 }
@@ -103,7 +108,8 @@ async function get(address: string | URL): Promise<Response> {
   }
 }
 
-async function compileResponse(response: Response): Promise<WebAssembly.Module> {
+/** `again` gives the same once more, for what the browser cannot compile while it downloads. */
+async function compileResponse(response: Response, again: () => Response | Promise<Response>): Promise<WebAssembly.Module> {
   const name = response.url || "the response given";
   if (!response.ok) {
     const gone = response.status === 404 || response.status === 410;
@@ -118,13 +124,11 @@ async function compileResponse(response: Response): Promise<WebAssembly.Module> 
   // Streaming demands this very type. Servers that do not know it are common, so anything else takes the long way.
   const type = response.headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase();
   if (type === "application/wasm" && typeof WebAssembly.compileStreaming === "function") {
-    const spare = response.clone();
     try {
-      const module = await WebAssembly.compileStreaming(response);
-      spare.body?.cancel().catch(() => {});
-      return module;
+      // The response itself, because a clone would have the page's own thread copy each piece of it.
+      return await WebAssembly.compileStreaming(response);
     } catch {
-      return compileBytes(await read(spare, name), name); // gzip perhaps, or it finds the words for what it is
+      return compileBytes(await read(await again(), name), name); // gzip perhaps, or it finds the words for what it is
     }
   }
   return compileBytes(await read(response, name), name);

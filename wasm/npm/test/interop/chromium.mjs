@@ -27,9 +27,11 @@ const FAKE_MICROPHONE = ["--use-fake-device-for-media-stream", "--use-fake-ui-fo
  * @param {boolean} options.autoplay false: the page plays nothing before somebody has touched it, as browsers want it
  * @param {boolean} options.ownSignals the caller closes the browser on SIGINT, SIGTERM and SIGHUP; otherwise
  * playwright does and then ends this process
+ * @param {string} options.profile the folder of a profile. Then the result is its one browser context, which keeps compiled
+ * code between pages; those of a browser without a profile do not
  */
-export function launchChromium({ media = FAKE_MICROPHONE, autoplay = true, ownSignals = false } = {}) {
-  return chromium.launch({
+export function launchChromium({ media = FAKE_MICROPHONE, autoplay = true, ownSignals = false, profile } = {}) {
+  const options = {
     executablePath: findChromium(),
     handleSIGINT: !ownSignals,
     handleSIGTERM: !ownSignals,
@@ -48,7 +50,8 @@ export function launchChromium({ media = FAKE_MICROPHONE, autoplay = true, ownSi
       "--allow-loopback-in-peer-connection",
       "--disable-features=WebRtcHideLocalIpsWithMdns",
     ],
-  });
+  };
+  return profile === undefined ? chromium.launch(options) : chromium.launchPersistentContext(profile, options);
 }
 
 function findChromium() {

@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo build test setup lint test-native test-trimmed test-wasm test-ts test-browser test-softphone interop fuzz soak bench-core size clean
+.PHONY: help demo build test setup lint test-native test-trimmed test-wasm test-ts test-browser test-softphone interop interop-firefox fuzz soak bench-core size clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,10 @@ test-softphone: build ## the demo in Chromium, as its visitor sees it
 interop: build ## calls with JsSIP, SIP.js and sipwasm itself through Kamailio
 	@go run -C examples ./interopbuild
 	@.ci/netns node wasm/npm/test/interop/run.mjs
+
+interop-firefox: build ## the same in Firefox, and between Firefox and Chromium, where the browser has a part
+	@go run -C examples ./interopbuild
+	@.ci/netns node wasm/npm/test/interop/run.mjs firefox
 
 soak: build ## lost connections and calls by the thousand, natively and in a page (not part of test)
 	SOAK=1000 go test -count=1 -timeout 10m -v -run '^TestSoak' ./sipua

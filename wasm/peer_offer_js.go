@@ -192,7 +192,7 @@ func (p *peer) RestartICE(context.Context) error {
 // AddCandidate implements sipua.Media. With BUNDLE all candidates belong to the
 // first stream.
 func (p *peer) AddCandidate(ctx context.Context, candidate string) error {
-	if p.early.sdp != "" {
+	if p.early.sdp != "" && !p.early.final {
 		candidate = lowered(candidate, p.early.level())
 	}
 	_, err := p.call(ctx, p.pc, "addIceCandidate", map[string]any{"candidate": candidate, "sdpMLineIndex": 0})

@@ -1,6 +1,7 @@
 package sipua
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -105,7 +106,12 @@ func (c *Call) reinvited(req *sip.Request, tx *transaction.Server) {
 		return
 	}
 	_ = l.exchange.Do(offer.OfferOut) // allowed: it is stable
-	c.media.createOffer(nil, c.wanted(), func(local string, err error) {
+	// Who asks for an offer may have a new connection to answer with: a page that was loaded
+	// again, or another party (RFC 3725). New ICE credentials, and with them another
+	// fingerprint, may stand in an answer only when the offer restarts ICE (RFC 8839
+	// section 4.4.1.1.1); Firefox refuses the answer otherwise.
+	restart := func(ctx context.Context, m Media) error { return m.RestartICE(ctx) }
+	c.media.createOffer(restart, c.wanted(), func(local string, err error) {
 		if err != nil {
 			_ = l.exchange.Do(offer.Withdraw)
 		}

@@ -116,23 +116,16 @@ function delayWebSockets() {
 
 /** Runs in the page: `window.speak(key)` sends that key's tone (ITU-T Q.23) by whatever was opened as the microphone. */
 function speakInTones() {
-  let context, gate, tones, microphone;
-  // Not at once: Firefox never starts a context that was made before the document was there.
-  const begin = () => {
-    context = new AudioContext();
-    microphone = context.createMediaStreamDestination();
-    gate = new GainNode(context, { gain: 0 });
-    gate.connect(microphone);
-    tones = [0, 1].map(() => new OscillatorNode(context));
-    for (const tone of tones) {
-      tone.connect(gate);
-      tone.start();
-    }
-  };
-  navigator.mediaDevices.getUserMedia = async () => {
-    if (!context) begin();
-    return microphone.stream.clone();
-  };
+  const context = new AudioContext();
+  const microphone = context.createMediaStreamDestination();
+  const gate = new GainNode(context, { gain: 0 });
+  gate.connect(microphone);
+  const tones = [0, 1].map(() => new OscillatorNode(context));
+  for (const tone of tones) {
+    tone.connect(gate);
+    tone.start();
+  }
+  navigator.mediaDevices.getUserMedia = async () => microphone.stream.clone();
   window.speak = (key) => {
     const at = ["123A", "456B", "789C", "*0#D"].map((row) => row.indexOf(key));
     const row = at.findIndex((column) => column >= 0);

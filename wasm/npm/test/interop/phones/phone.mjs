@@ -44,8 +44,8 @@ export class Phone {
   tellsRemoteHold = false;
   /** Whether the library can stop to send video in a call. */
   stopsVideo = true;
-  /** Whether the browser plays telephone events as tones (RFC 4733 section 2.1): Firefox sends them, and drops those that come in. */
-  playsTones = !navigator.userAgent.includes("Firefox");
+  /** Whether the page can listen to the sound: Firefox never starts an AudioContext on a machine that has no sound output. */
+  canListen = !navigator.userAgent.includes("Firefox");
   /** Whether the library plays the remote audio by itself. */
   playsAudio = false;
 

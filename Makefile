@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo build test setup lint test-native test-trimmed test-wasm test-ts test-browser test-pack test-softphone interop fuzz soak bench bench-core size docs api clean
+.PHONY: help demo build test setup lint test-native test-trimmed test-wasm test-ts test-browser test-pack test-softphone interop interop-firefox fuzz soak bench bench-core size docs api clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,10 @@ test-softphone: build ## the demo in Chromium, as its visitor sees it
 interop: build ## calls with JsSIP, SIP.js and sipwasm itself through Kamailio
 	@go run -C examples ./interopbuild
 	@.ci/netns node wasm/npm/test/interop/run.mjs
+
+interop-firefox: build ## the same in Firefox, and between Firefox and Chromium (not part of test)
+	@go run -C examples ./interopbuild
+	@.ci/netns node wasm/npm/test/interop/run.mjs firefox
 
 soak: build ## lost connections and calls by the thousand, natively and in a page (not part of test)
 	SOAK=1000 go test -count=1 -timeout 10m -v -run '^TestSoak' ./sipua

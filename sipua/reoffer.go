@@ -1,6 +1,7 @@
 package sipua
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -107,9 +108,12 @@ func (c *Call) reinvited(req *sip.Request, tx *transaction.Server) {
 		return
 	}
 	_ = l.exchange.Do(offer.OfferOut) // allowed: it is stable
+	// Who asks for an offer may have a new connection to answer with: a page that was loaded
+	// again, or another party (RFC 3725). So ICE begins anew (RFC 8839 section 6.5).
+	restart := func(ctx context.Context, m Media) error { return m.RestartICE(ctx) }
 	o := c.wanted()
 	o.Trickle = c.trickles(l.remote)
-	c.media.createOffer(nil, o, func(local string, err error) {
+	c.media.createOffer(restart, o, func(local string, err error) {
 		if err != nil {
 			_ = l.exchange.Do(offer.Withdraw)
 		}

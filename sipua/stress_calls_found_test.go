@@ -74,7 +74,7 @@ func TestUndoGoesWithTheRollback(t *testing.T) {
 		theirs := k.reinvite("")
 		ok := w.ExpectResponse(w.T, 200)
 		require.Error(w, add())
-		require.Equal(w, []string{"CreateOffer", "ApplyAnswer", "SetVideo", "CreateOffer", "Rollback", "SetVideo", "CreateOffer"}, w.media.For(k.call).Log())
+		require.Equal(w, []string{"CreateOffer", "ApplyAnswer", "SetVideo", "CreateOffer", "Rollback", "SetVideo", "RestartICE", "CreateOffer"}, w.media.For(k.call).Log())
 		require.NotContains(w, string(ok.Body()), "m=video")
 		ack := w.NewInDialogRequest("ACK", theirs, ok)
 		sipuatest.SetSDP(ack, k.answerToText(string(ok.Body())))

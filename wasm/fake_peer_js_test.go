@@ -8,6 +8,7 @@ package main
 //	page.microphone   undefined: allowed; { reject }: refused; "ask": waits in page.prompts
 //	page.screen       the same for getDisplayMedia, without "ask"
 //	page.failing      { method: name of the exception }, once
+//	page.noProvisional  provisional answers are refused, as Firefox does
 //	page.hanging      the method whose promise never settles: as when the page
 //	                  closes the peer connection meanwhile
 const fakePeer = `
@@ -198,6 +199,7 @@ page.RTCPeerConnection = class RTCPeerConnection extends Target {
 	}
 	async setRemoteDescription({ type, sdp }) {
 		this.#begin("setRemoteDescription " + type);
+		if (type === "pranswer" && page.noProvisional) throw new DOMException("pranswer not yet implemented", "NotSupportedError");
 		this.applied.push({ type, sdp });
 		if (page.hanging === "setRemoteDescription") await new Promise(() => {});
 		if (type === "rollback") return this.#rollback();

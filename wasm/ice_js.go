@@ -345,7 +345,7 @@ func (p *peer) WatchCandidates(f func(sdp string)) {
 
 // AddCandidate implements sipua.Media.
 func (p *peer) AddCandidate(ctx context.Context, c sipua.Candidate) error {
-	if p.early.sdp != "" {
+	if p.early.sdp != "" && !p.early.final {
 		c.Candidate = lowered(c.Candidate, p.early.level())
 	}
 	_, err := p.call(ctx, p.pc, "addIceCandidate", map[string]any{"candidate": c.Candidate, "sdpMid": c.Mid, "usernameFragment": c.Ufrag})

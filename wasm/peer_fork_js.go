@@ -21,6 +21,10 @@ import (
 //     more with a fingerprint that nobody has.
 //   - A fork that was left thinks that it is connected still and does not shake
 //     hands again. There is no way back to it.
+//
+// Firefox (153) refuses provisional answers, which W3C WebRTC section 4.4.1.5 wants, with
+// NotSupportedError. There the first one is applied as if it were the last: its
+// sound is heard, and another fork needs a new offer.
 
 // early is what is known of the provisional answers to one offer.
 type early struct {
@@ -28,6 +32,7 @@ type early struct {
 	ufrag       string // of the fork it came from
 	fingerprint string
 	left        []string // the ufrags of forks that were left for others
+	final       bool     // it was applied as the answer, for want of anything less
 }
 
 // level grows from fork to fork.
@@ -38,8 +43,14 @@ func (e early) level() int { return len(e.left) + 1 }
 func (p *peer) ApplyAnswer(ctx context.Context, answer string, provisional bool) error {
 	e := p.early
 	ufrag, fingerprint := attribute(answer, "ice-ufrag"), attribute(answer, "fingerprint")
+	if e.final && ufrag == e.ufrag { // what it would say has been said (RFC 6337 section 3.1.1)
+		if !provisional {
+			p.early = early{}
+		}
+		return nil
+	}
 	if e.sdp != "" && ufrag != e.ufrag {
-		if slices.Contains(e.left, ufrag) {
+		if e.final || slices.Contains(e.left, ufrag) {
 			return &sipua.Error{Code: sipua.CodeMediaFailed, Reason: "the answer comes from a fork whose early media was left for another's: its connection cannot be taken up again, a new offer of a new peer connection is needed"}
 		}
 		if strings.EqualFold(fingerprint, e.fingerprint) {
@@ -49,17 +60,22 @@ func (p *peer) ApplyAnswer(ctx context.Context, answer string, provisional bool)
 		}
 		e.left = append(slices.Clone(e.left), e.ufrag)
 	}
-	kind := "answer"
+	kind, sdp := "answer", answer
 	if provisional {
-		kind = "pranswer"
-		answer = lowered(answer, e.level())
+		kind, sdp = "pranswer", lowered(answer, e.level())
 	}
-	if _, err := p.call(ctx, p.pc, "setRemoteDescription", description(kind, answer)); err != nil {
+	_, err := p.call(ctx, p.pc, "setRemoteDescription", description(kind, sdp))
+	final := provisional && err != nil && exceptionName(err) == "NotSupportedError"
+	if final {
+		sdp = answer
+		_, err = p.call(ctx, p.pc, "setRemoteDescription", description("answer", sdp))
+	}
+	if err != nil {
 		return err
 	}
 	p.early = early{}
 	if provisional {
-		p.early = early{sdp: answer, ufrag: ufrag, fingerprint: fingerprint, left: e.left}
+		p.early = early{sdp: sdp, ufrag: ufrag, fingerprint: fingerprint, left: e.left, final: final}
 	}
 	return nil
 }

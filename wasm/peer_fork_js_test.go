@@ -124,3 +124,27 @@ func TestLowered(t *testing.T) {
 		require.Equal(t, other, lowered(other, 1), "what is none is left alone")
 	}
 }
+
+// Firefox has no provisional answers: what would be one counts as the answer.
+func TestPeerForksWithoutProvisionalAnswers(t *testing.T) {
+	const plain = " 2122260223 1686052607"
+	p := newPage(t)
+	p.Set("noProvisional", true)
+	m, _ := p.peer(nil)
+	_, err := m.CreateOffer(t.Context(), sipua.OfferOptions{})
+	require.NoError(t, err)
+	require.NoError(t, m.ApplyAnswer(t.Context(), forkSDP("a", "AA"), true))
+	require.NoError(t, m.AddCandidate(t.Context(), "candidate:3 1 udp 1686052607 192.0.2.4 4000 typ srflx"))
+	require.Equal(t, "candidate:3 1 udp 1686052607 192.0.2.4 4000 typ srflx", text(p.only("peers").Get("remoteCandidate"), "candidate"))
+	require.NoError(t, m.ApplyAnswer(t.Context(), forkSDP("a", "AA"), true))
+	require.ErrorIs(t, m.ApplyAnswer(t.Context(), forkSDP("b", "BB"), true), sipua.ErrMediaFailed)
+	require.ErrorIs(t, m.ApplyAnswer(t.Context(), forkSDP("b", "BB"), false), sipua.ErrMediaFailed)
+	require.NoError(t, m.ApplyAnswer(t.Context(), forkSDP("a", "AA"), false))
+	require.Equal(t, []string{"answer a AA" + plain}, applied(p), "once, and with the priorities that it came with")
+
+	// And on, as after any other answer.
+	_, err = m.CreateOffer(t.Context(), sipua.OfferOptions{})
+	require.NoError(t, err)
+	require.NoError(t, m.ApplyAnswer(t.Context(), forkSDP("a", "AA"), false))
+	require.Equal(t, []string{"answer a AA" + plain, "answer a AA" + plain}, applied(p))
+}

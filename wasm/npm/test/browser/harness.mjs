@@ -1,7 +1,11 @@
 // A page with the package in it, for one test.
 
 import assert from "node:assert/strict";
-import { launchChromium, servePages } from "../interop/chromium.mjs";
+import { BROWSERS } from "../interop/browsers.mjs";
+import { servePages } from "../interop/chromium.mjs";
+
+/** The browser that the tests run in. */
+export const BROWSER = process.env.SIPWASM_BROWSER || "chromium";
 
 /**
  * Gives `open(t)`: a blank page in a context of its own, closed with the test. The page has a strict
@@ -11,7 +15,7 @@ export function pagesFor({ before, after }, launchOptions) {
   let browser;
   let pages;
   before(async () => {
-    [browser, pages] = await Promise.all([launchChromium(launchOptions), servePages()]);
+    [browser, pages] = await Promise.all([BROWSERS[BROWSER](launchOptions), servePages()]);
   });
   after(async () => {
     await browser?.close();

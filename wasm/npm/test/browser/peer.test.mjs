@@ -1,7 +1,7 @@
-// The browser's media as Go drives it: the tests TestChromium… of ./wasm, in a page of Chromium.
+// The browser's media as Go drives it: the tests TestChromium… of ./wasm, in a page.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
@@ -10,22 +10,21 @@ import { pagesFor } from "./harness.mjs";
 import { startStun } from "./stun.mjs";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
-const BINARY = join(ROOT, "build/peer_test.wasm");
+const SERVED = join(ROOT, "build/peer"); // at /peer
 const TESTS = ["Forks", "RestartICE", "Video", "VideoOfBoth", "VideoRefused", "SharedStream", "Mix", "ClosedByThePage", "ICEUnreachable", "ICEOnce", "ICEEnough",
   "ICEEarly"];
 
 describe("peer connection", () => {
   const open = pagesFor({ before, after });
-  let support;
   let stun;
 
   before(async () => {
     stun = await startStun();
     const go = (args, env) => execFileSync("go", args, { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } }).trim();
-    mkdirSync(join(ROOT, "build"), { recursive: true });
+    mkdirSync(SERVED, { recursive: true });
     const modfile = go(["run", "-C", "examples", "./build", "-modfile"]);
-    go(["test", "-c", "-o", BINARY, `-modfile=${modfile}`, "-tags=sipgo_server", "./wasm"], { GOOS: "js", GOARCH: "wasm" });
-    support = join(go(["env", "GOROOT"]), "lib/wasm/wasm_exec.js");
+    go(["test", "-c", "-o", join(SERVED, "peer_test.wasm"), `-modfile=${modfile}`, "-tags=sipgo_server", "./wasm"], { GOOS: "js", GOARCH: "wasm" });
+    copyFileSync(join(go(["env", "GOROOT"]), "lib/wasm/wasm_exec.js"), join(SERVED, "wasm_exec.js"));
   });
 
   after(() => stun?.stop());
@@ -38,10 +37,8 @@ describe("peer connection", () => {
   for (const name of TESTS) {
     test(name, async (t) => {
       const page = await open(t);
-      await page.route("**/peer_test.wasm", (route) => route.fulfill({ path: BINARY, contentType: "application/wasm" }));
-      await page.route("**/wasm_exec.js", (route) => route.fulfill({ path: support, contentType: "text/javascript" }));
       const { code, output } = await page.evaluate(async ([pattern, server]) => {
-        await import("/wasm_exec.js");
+        await import("/peer/wasm_exec.js");
         const lines = [];
         globalThis.process.cwd = () => "/";
         globalThis.fs.writeSync = (_, bytes) => { lines.push(new TextDecoder().decode(bytes)); return bytes.length; };
@@ -51,7 +48,7 @@ describe("peer connection", () => {
         go.argv = ["wasm.test", "-test.v", `-test.run=${pattern}`, "-test.timeout=100s"];
         let code;
         go.exit = (status) => { code = status; };
-        const { instance } = await WebAssembly.instantiateStreaming(fetch("/peer_test.wasm"), go.importObject);
+        const { instance } = await WebAssembly.instantiateStreaming(fetch("/peer/peer_test.wasm"), go.importObject);
         await go.run(instance);
         return { code, output: lines.join("") };
       }, [`^TestChromium${name}$`, stun.address]);

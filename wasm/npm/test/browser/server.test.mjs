@@ -3,11 +3,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { DOMAIN, freePorts, passwordOf, startKamailio } from "../interop/kamailio.mjs";
+import { CONNECTION_FAILED } from "../interop/server_cases.mjs";
 import { pagesFor } from "./harness.mjs";
 import { SipServer } from "./sip_server.mjs";
 
-// Chromium logs each failed connection by itself; nobody can keep it from doing so.
-const CONNECTION_FAILED = /^WebSocket connection to .* failed/;
 
 describe("servers", () => {
   const open = pagesFor({ before, after });

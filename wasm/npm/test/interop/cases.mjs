@@ -95,6 +95,7 @@ export async function resume(holder, held) {
 
 async function dtmf(sender, receiver) {
   await sender.do.dtmf(TONES);
+  if (!(await receiver.knows("canListen"))) return;
   assert.equal(await receiver.do.hear(TONES.length, LIMIT_MS), TONES, "the tones heard in the audio");
 }
 

@@ -13,26 +13,31 @@ const DIRECTORIES = {
   phones: join(ROOT, "wasm/npm/test/interop/phones"),
   peers: join(ROOT, "build/interop"),
   browser: join(ROOT, "wasm/npm/test/browser"),
+  peer: join(ROOT, "build/peer"),
   sipwasm: join(ROOT, "wasm/npm/dist"),
 };
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
 
-const FAKE_MICROPHONE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+const MICROPHONES = {
+  fake: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+  refused: ["--use-fake-device-for-media-stream", "--deny-permission-prompts"],
+  absent: ["--use-fake-ui-for-media-stream", "--disable-audio-input"],
+};
 
 /**
  * Launches Chromium.
  * @param {object} options
- * @param {string[]} options.media the flags that decide about microphone and permission; default: a fake
- * microphone that beeps, permitted without asking
+ * @param {"fake"|"refused"|"absent"} options.microphone default: a fake one that beeps, permitted without asking
+ * @param {string[]} options.media the flags that decide about microphone and permission, in its place
  * @param {boolean} options.autoplay false: the page plays nothing before somebody has touched it, as browsers want it
  * @param {boolean} options.ownSignals the caller closes the browser on SIGINT, SIGTERM and SIGHUP; otherwise
  * playwright does and then ends this process
  * @param {string} options.profile the folder of a profile. Then the result is its one browser context, which keeps compiled
  * code between pages; those of a browser without a profile do not
  */
-export function launchChromium({ media = FAKE_MICROPHONE, autoplay = true, ownSignals = false, profile } = {}) {
+export function launchChromium({ microphone = "fake", media = MICROPHONES[microphone], autoplay = true, ownSignals = false, profile } = {}) {
   const options = {
-    executablePath: findChromium(),
+    executablePath: findProgram("Chromium", ["chromium", "chromium-browser", "google-chrome"]),
     handleSIGINT: !ownSignals,
     handleSIGTERM: !ownSignals,
     handleSIGHUP: !ownSignals,
@@ -54,8 +59,8 @@ export function launchChromium({ media = FAKE_MICROPHONE, autoplay = true, ownSi
   return profile === undefined ? chromium.launch(options) : chromium.launchPersistentContext(profile, options);
 }
 
-function findChromium() {
-  const names = ["chromium", "chromium-browser", "google-chrome"];
+/** The first of these names that is in PATH. */
+export function findProgram(what, names) {
   for (const directory of process.env.PATH.split(delimiter)) {
     for (const name of names) {
       const file = join(directory, name);
@@ -67,7 +72,7 @@ function findChromium() {
       }
     }
   }
-  throw new Error("Chromium is not installed: run make setup");
+  throw new Error(`${what} is not installed: run make setup`);
 }
 
 /**

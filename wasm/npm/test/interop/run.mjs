@@ -1,22 +1,28 @@
-// Calls between sipwasm and other browser libraries through Kamailio, in Chromium, and what sipwasm does with servers
-// that crash, fall silent, ask for more or ping.
+// Calls between sipwasm and other browser libraries through Kamailio, in Chromium and Firefox, and what sipwasm does with
+// servers that crash, fall silent, ask for more or ping.
 //
-//     node run.mjs                    everything: sipwasm with each library in both directions, and each server case
+//     node run.mjs                    everything, in Chromium: sipwasm with each library in both directions, and each server case
+//     node run.mjs firefox            what another browser may change: the list is in firefox_cases.mjs
 //     node run.mjs jssip:sipjs        only that caller and callee; any of jssip, sipjs, sipwasm
 //     node run.mjs failover           only that server case
 //     node run.mjs failover:jssip     the same with another library: is it sipwasm or the server that fails?
 //     node run.mjs glare:jssip        a case that has another library at the other side, with that one only
+//     node run.mjs firefox glare      from the name of a browser on, what is named runs there
+//     node run.mjs chromium:firefox sipwasm:sipwasm    the first phone, which is the caller, in Chromium, the others in Firefox
 //
 // One line a case, then "N passed, N failed"; the exit status is 1 when a case failed. An error that a page of sipwasm
 // throws or logs fails its case; those of the other libraries are shown when a case fails for its own reasons.
 
-import { launchChromium, servePages } from "./chromium.mjs";
+import { BROWSERS } from "./browsers.mjs";
+import { servePages } from "./chromium.mjs";
 import { runCases } from "./cases.mjs";
 import { startKamailio } from "./kamailio.mjs";
+import { FIREFOX } from "./firefox_cases.mjs";
 import { CASES, GROUPS, runServerCase } from "./server_cases.mjs";
 import { Section } from "./section.mjs";
 
 const LIBRARIES = ["jssip", "sipjs", "sipwasm"];
+const CHROMIUM = ["chromium"]; // where everything runs, and what no browser is named for
 const RUN_LIMIT_MS = 15 * 60_000;
 
 const cleanups = []; // run in reverse order, however the run ends
@@ -31,7 +37,7 @@ process.exit(await main(process.argv.slice(2)).catch((error) => {
 }));
 
 async function main(args) {
-  const plan = args.length > 0 ? parse(args) : { pairs: everyPair(), groups: GROUPS };
+  const plan = args.length > 0 ? parse(args.join() === "firefox" ? FIREFOX : args) : everything();
   const tally = { passed: 0, failed: 0 };
   const limit = setTimeout(() => abort.abort(new Error(`not finished within ${RUN_LIMIT_MS / 1000} s`)), RUN_LIMIT_MS);
   const aborted = new Promise((_, reject) => {
@@ -48,26 +54,32 @@ async function main(args) {
 }
 
 // sipwasm uses ws as caller and wss as callee, and so does each of the others.
-function everyPair() {
+function everything() {
   const others = LIBRARIES.filter((library) => library !== "sipwasm");
-  return [
+  const pairs = [
     ...others.flatMap((other) => [["sipwasm", other], [other, "sipwasm"]]).map((pair) => ({ pair, schemes: ["ws", "wss"] })),
     { pair: ["sipwasm", "sipwasm"], schemes: ["ws", "wss"] },
     { pair: ["sipwasm", "sipwasm"], schemes: ["wss", "ws"] },
   ];
+  return { pairs: pairs.map((each) => ({ ...each, browsers: CHROMIUM })), groups: GROUPS.map((group) => ({ group, browsers: CHROMIUM })) };
 }
 
 function parse(args) {
   const plan = { pairs: [], groups: [] };
+  let browsers = CHROMIUM;
   for (const text of args) {
     const [first, second, ...more] = text.split(":");
+    if (more.length === 0 && BROWSERS[first] && (second === undefined || BROWSERS[second])) {
+      browsers = text.split(":");
+      continue;
+    }
     const known = CASES.find(({ name }) => name === first);
     const fits = second === undefined || (known?.peers ?? LIBRARIES).includes(second);
     if (more.length > 0 || !fits || !(known || (LIBRARIES.includes(first) && second))) {
-      throw new Error(`"${text}" is neither CALLER:CALLEE of ${LIBRARIES.join(", ")} nor one of ${CASES.map(({ name }) => name).join(", ")}`);
+      throw new Error(`"${text}" is neither CALLER:CALLEE of ${LIBRARIES.join(", ")}, nor one or two of ${Object.keys(BROWSERS).join(":")}, nor one of ${CASES.map(({ name }) => name).join(", ")}`);
     }
-    if (known) plan.groups.push([{ ...known, ...(second && (known.peers ? { peers: [second] } : { library: second })) }]);
-    else plan.pairs.push({ pair: [first, second], schemes: ["ws", "wss"] });
+    if (known) plan.groups.push({ group: [{ ...known, ...(second && (known.peers ? { peers: [second] } : { library: second })) }], browsers });
+    else plan.pairs.push({ pair: [first, second], schemes: ["ws", "wss"], browsers });
   }
   return plan;
 }
@@ -75,24 +87,29 @@ function parse(args) {
 async function runPlan({ pairs, groups }, tally) {
   const pages = await servePages();
   cleanups.push(() => pages.close());
-  const browser = await launchChromium({ ownSignals: true });
-  cleanups.push(() => browser.close());
-  const section = (title, options) => new Section({ title, pages, browser, tally, signal: abort.signal, ...options });
+  const running = {};
+  for (const name of new Set([...pairs, ...groups].flatMap(({ browsers }) => browsers))) {
+    running[name] = await BROWSERS[name]({ ownSignals: true });
+    cleanups.push(() => running[name].close());
+  }
+  const sectionIn = (browsers) => (title, options) => new Section({
+    title: browsers === CHROMIUM ? title : `${browsers.join(" → ")}  ${title}`, browsers: browsers.map((name) => running[name]), pages, tally, signal: abort.signal, ...options,
+  });
 
   if (pairs.length > 0) {
     const kamailio = await startKamailio();
     cleanups.push(() => kamailio.stop());
-    for (const [index, { pair, schemes }] of pairs.entries()) {
+    for (const [index, { browsers, ...each }] of pairs.entries()) {
       abort.signal.throwIfAborted();
-      await runPair({ pair, schemes, index, kamailio, section });
+      await runPair({ ...each, index, kamailio, section: sectionIn(browsers) });
     }
   }
-  const runGroup = (group) => Promise.all(group.map((serverCase) => runServerCase(serverCase, { section, cleanups })));
+  const runGroup = (group, browsers) => Promise.all(group.map((serverCase) => runServerCase(serverCase, { section: sectionIn(browsers), cleanups })));
   const background = [];
-  for (const group of groups) {
+  for (const { group, browsers } of groups) {
     // Those of one group mostly wait.
-    if (group.background) background.push(runGroup(group.background));
-    else await runGroup(group);
+    if (group.background) background.push(runGroup(group.background, browsers));
+    else await runGroup(group, browsers);
     abort.signal.throwIfAborted();
   }
   await Promise.all(background);

@@ -10,25 +10,27 @@ export class Section {
   trace = [];
   #title;
   #pages;
-  #browser;
+  #browsers;
   #tally;
   #signal;
   #expected;
   #contexts = [];
+  #opened = 0;
   #complaints = [];
 
   /**
    * @param {object} options
    * @param {string} options.title stands before the name of each case
    * @param {{url: string}} options.pages the web server
+   * @param {object[]} options.browsers the first phone is opened in the first of them, the others in the last
    * @param {{passed: number, failed: number}} options.tally is counted up
    * @param {AbortSignal} options.signal ends the run
    * @param {RegExp} options.expected errors that a page may log; default: none
    */
-  constructor({ title, pages, browser, tally, signal, expected }) {
+  constructor({ title, pages, browsers, tally, signal, expected }) {
     this.#title = title;
     this.#pages = pages;
-    this.#browser = browser;
+    this.#browsers = browsers;
     this.#tally = tally;
     this.#signal = signal;
     this.#expected = expected;
@@ -39,7 +41,8 @@ export class Section {
    * it is told to speak.
    */
   async open(library, user, { slow, voice } = {}) {
-    const context = await this.#browser.newContext();
+    const browser = this.#opened++ === 0 ? this.#browsers[0] : this.#browsers.at(-1);
+    const context = await browser.newContext();
     if (slow) await context.addInitScript(delayWebSockets);
     if (voice) await context.addInitScript(speakInTones);
     this.#contexts.push(context);
@@ -57,6 +60,7 @@ export class Section {
   async close() {
     const old = this.#contexts;
     this.#contexts = [];
+    this.#opened = 0;
     await within(PAGE_LIMIT_MS, "closing the pages", Promise.allSettled(old.map((context) => context.close())));
   }
 

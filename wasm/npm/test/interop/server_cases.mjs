@@ -10,8 +10,8 @@ import { subscriptions } from "./subscription_cases.mjs";
 import { connectionLost, reload, serverRestart, sessionRefresh } from "./survival_cases.mjs";
 import { attended, blind, ROLES } from "./transfer_cases.mjs";
 
-// Chromium logs each connection that fails by itself; nobody can keep it from doing so.
-const CONNECTION_FAILED = /^WebSocket connection to .* failed/;
+// The browser logs each connection that fails by itself; nobody can keep it from doing so.
+export const CONNECTION_FAILED = /^WebSocket connection to .* failed|^(Error: )?(Firefox can’t establish a connection to the server at|The connection to) wss?:/;
 
 const withoutNetwork = () => !Network.permitted && "no private network namespace is permitted here";
 

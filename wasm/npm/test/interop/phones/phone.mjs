@@ -44,6 +44,8 @@ export class Phone {
   tellsRemoteHold = false;
   /** Whether the library can stop to send video in a call. */
   stopsVideo = true;
+  /** Whether the page can listen to the sound: Firefox never starts an AudioContext on a machine that has no sound output. */
+  canListen = !navigator.userAgent.includes("Firefox");
   /** Whether the library plays the remote audio by itself. */
   playsAudio = false;
 

@@ -103,6 +103,10 @@ var counterparts = map[string]string{
 	"Param.Value":                     "- a pair",
 
 	// Calls.
+	"Call.SetMicrophone":           "useMicrophone",
+	"Trickle":                      "IceOptions.trickle",
+	"Config.Trickle":               "IceOptions.trickle",
+	"CallOptions.Trickle":          "IceOptions.trickle",
 	"Call.HangupWith":              "hangup",
 	"Call.RejectWith":              "reject",
 	"Call.TransferTo":              "transfer",
@@ -135,6 +139,7 @@ var counterparts = map[string]string{
 	"ErrUnauthorized":     "- by its code",
 	"ErrCanceled":         "- by its code",
 	"ErrProtocol":         "- by its code",
+	"ErrInsecureContext":  "- by its code",
 	"ErrMediaDenied":      "- by its code",
 	"ErrMediaNotFound":    "- by its code",
 	"ErrMediaFailed":      "- by its code",
@@ -171,6 +176,9 @@ var counterparts = map[string]string{
 	"MediaFactory":      "- the page's RTCPeerConnection is behind it",
 	"OfferOptions":      "- the page's RTCPeerConnection is behind it",
 	"VideoSender":       "- the page's RTCPeerConnection is behind it",
+	"MicrophoneSender":  "- the page's RTCPeerConnection is behind it",
+	"Trickler":          "- the page's RTCPeerConnection is behind it",
+	"Candidate":         "- the page's RTCPeerConnection is behind it",
 	"ConnectionWatcher": "- the page's RTCPeerConnection is behind it",
 	"Mixer":             "- the page's AudioContext is behind it",
 	"ToneReceiver":      "- browsers do not tell of tones in the media",

@@ -134,7 +134,7 @@ func TestPeerForksWithoutProvisionalAnswers(t *testing.T) {
 	_, err := m.CreateOffer(t.Context(), sipua.OfferOptions{})
 	require.NoError(t, err)
 	require.NoError(t, m.ApplyAnswer(t.Context(), forkSDP("a", "AA"), true))
-	require.NoError(t, m.AddCandidate(t.Context(), "candidate:3 1 udp 1686052607 192.0.2.4 4000 typ srflx"))
+	require.NoError(t, m.AddCandidate(t.Context(), sipua.Candidate{Candidate: "candidate:3 1 udp 1686052607 192.0.2.4 4000 typ srflx"}))
 	require.Equal(t, "candidate:3 1 udp 1686052607 192.0.2.4 4000 typ srflx", text(p.only("peers").Get("remoteCandidate"), "candidate"))
 	require.NoError(t, m.ApplyAnswer(t.Context(), forkSDP("a", "AA"), true))
 	require.ErrorIs(t, m.ApplyAnswer(t.Context(), forkSDP("b", "BB"), true), sipua.ErrMediaFailed)

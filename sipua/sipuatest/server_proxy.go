@@ -81,7 +81,7 @@ func (b *branch) start() bool {
 			continue
 		}
 		b.tx = tx
-		tx.OnRetransmission(func(res *sip.Response) { b.proxied.forward(res) }) // a further 2xx, from a fork downstream
+		tx.OnRetransmission(func(res *sip.Response) { _ = b.proxied.forward(res) }) // a further 2xx, from a fork downstream
 		return true
 	}
 	return false
@@ -260,8 +260,8 @@ func (b *branch) respond(res *sip.Response) {
 				b.sendCancel()
 			}
 		}
-		if res.StatusCode > 100 && !p.done { // 100 is hop by hop
-			p.forward(res)
+		if res.StatusCode > 100 && !p.done && p.forward(res) != nil { // 100 is hop by hop
+			p.cancelBranches() // the caller is gone, and its transaction has ended with this
 		}
 		return
 	}
@@ -276,7 +276,7 @@ func (b *branch) respond(res *sip.Response) {
 			return
 		}
 		p.done = true
-		p.forward(res) // every 2xx to INVITE: each is a dialog that the caller must know (item 5)
+		_ = p.forward(res) // every 2xx to INVITE: each is a dialog that the caller must know (item 5)
 		p.cancelBranches()
 		return
 	case res.StatusCode >= 600:
@@ -296,15 +296,15 @@ func (b *branch) respond(res *sip.Response) {
 			// 5626 section 11.5).
 			chosen.StatusCode, chosen.Reason = 480, "Temporarily Unavailable"
 		}
-		p.forward(chosen)
+		_ = p.forward(chosen)
 	}
 }
 
-// forward passes a response to the caller.
-func (p *proxied) forward(res *sip.Response) {
+// forward passes a response to the caller. It fails when that is gone.
+func (p *proxied) forward(res *sip.Response) error {
 	out := sip.CopyResponse(res)
 	out.RemoveHeader("Via")
-	p.server.finish(p.tx, out)
+	return p.server.finish(p.tx, out)
 }
 
 // cancel is the caller's CANCEL (section 16.10).

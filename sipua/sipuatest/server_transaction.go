@@ -197,15 +197,21 @@ func (s *Server) respond(tx *serverTransaction, req *sip.Request, status int, re
 	s.finish(tx, res)
 }
 
-// finish hands a response to its transaction. When the client is gone there is
-// nobody left who would want to know.
-func (s *Server) finish(tx *serverTransaction, res *sip.Response) {
+// finish hands a response to its transaction. It fails when the client is gone, and
+// with it the transaction.
+func (s *Server) finish(tx *serverTransaction, res *sip.Response) error {
 	if res.IsSuccess() {
 		s.mu.Lock()
 		tx.accepted = true
 		s.mu.Unlock()
 	}
-	_ = tx.Respond(res)
+	if err := tx.Respond(res); err != nil {
+		return err
+	}
+	if tx.way.now().gone() && s.options.Load().Reconnect <= 0 { // a transaction that has ended takes it without a word
+		return net.ErrClosed
+	}
+	return nil
 }
 
 // terminateTransactions ends what ran over a flow, or everything.

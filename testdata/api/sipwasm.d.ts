@@ -35,6 +35,8 @@ export declare class Call {
     get forks(): readonly Fork[];
     /** What is sent and received, as it was agreed last; empty before the answer. */
     get streams(): readonly Stream[];
+    /** The other side is a conference server (RFC 4579 section 5.2): {@link watchConference} tells who takes part. */
+    get focus(): boolean;
     /** The connection to the server is lost, or the one to the other side, and the call is being recovered. */
     get recovering(): boolean;
     /**
@@ -48,6 +50,11 @@ export declare class Call {
     get localStream(): MediaStream | undefined;
     /** What comes from the other side, once it exists: sound, and video that a `<video>` element shows. The same object for the whole call. */
     get remoteStream(): MediaStream | undefined;
+    /** How the sound was during the last interval: the event `quality`. Absent before the first sample, and with the option `quality: false`. */
+    get quality(): QualitySample | undefined;
+    /** Resolves when the call is over, with how its sound was all in all; with undefined when it was not answered, or not measured (option
+     *  `quality: false`). Never rejects. */
+    get summary(): Promise<QualitySummary | undefined>;
     /** When the call was answered, in milliseconds since 1970. */
     get startTime(): number | undefined;
     /** Milliseconds since the answer, or from the answer to the end; 0 before. */
@@ -103,6 +110,22 @@ export declare class Call {
     mute(on?: boolean): Promise<void>;
     /** Sends the microphone again. */
     unmute(): Promise<void>;
+    /**
+     * Sends another microphone from now on; mute, hold and conference stay as they are. For an incoming call it can be chosen before
+     * `accept`. {@link Devices.useMicrophone} does it for all calls.
+     * @param source the `id` of a {@link Device}, constraints, or a stream of the page, whose first track of sound is sent and never
+     * stopped; null: the system's default
+     * @throws {SipError} "media-denied", "media-not-found", "media-failed", "insecure-context": what was sent before is sent still;
+     * "invalid-state" when the call is over or sends no sound; "invalid-argument".
+     */
+    useMicrophone(source: Source | null): Promise<void>;
+    /**
+     * Records both sides, from when `consent` gives true until {@link Recording.stop} or the end of the call. What is not sent, because the
+     * call is muted or on hold, is not recorded.
+     * @throws {SipError} "canceled" without consent; "invalid-state" before the call is answered and when it is over; "unsupported" where the
+     * browser cannot; "autoplay-blocked" before the person has touched the page; "media-failed"; "invalid-argument". What `consent` throws.
+     */
+    record(options: RecordOptions): Promise<Recording>;
     /**
      * Sends video: the camera, which the browser asks the person for, or a stream of the page. Where video is sent already its source is
      * changed. Resolves when the other side has agreed.
@@ -161,6 +184,16 @@ export declare class Call {
      */
     consult(target: string, options?: CallOptions): Call;
     /**
+     * Hangs this call up, a consultation mostly, and takes another one back from hold.
+     * @throws {SipError} as {@link hangup} and {@link resume}.
+     */
+    return(to: Call, waiting?: Waiting): Promise<void>;
+    /**
+     * Subscribes to the state of the conference that the call is with (RFC 4575): `notify` brings who takes part. Returns at once, as
+     * {@link UserAgent.subscribe}; when the other side is no conference server ({@link focus}) the subscription ends with code "invalid-state".
+     */
+    watchConference(options?: Omit<SubscribeOptions, "event">): Subscription<"conference">;
+    /**
      * Sends an INFO inside the call. Resolves when the other side has accepted it.
      * @throws {SipError} "invalid-state" before the call is answered; "unsupported" for a package that the other side has not said it
      * takes; "rejected", "timeout", "connection-lost".
@@ -216,6 +249,14 @@ export interface CallOptions extends AudioOptions {
 }
 /** How a user agent treats its calls. */
 export interface CallsOptions {
+    /**
+     * Signals that the person hears, made by the page: it rings here, it rings there, busy. A country, or more than that. With false your
+     * page makes its own. Default false.
+     */
+    tones?: false | ToneCountry | Tones;
+    /** Take the system's default microphone when the one in use is unplugged during a call, and the next one that is plugged in when there
+     *  is none. Default true. */
+    microphoneFallback?: boolean;
     /** Calls that there may be at once; further ones are answered 486. 1 to 64, default 64. */
     maxCalls?: number;
     /** Put the other calls on hold when one is made, accepted or resumed. Those of one conference belong together. Default false. */
@@ -260,6 +301,8 @@ export interface CallsOptions {
         audio?: number;
         video?: number;
     };
+    /** How the sound of each call is measured; false: not at all, and {@link Call.summary} has nothing to tell. Default `{}`. */
+    quality?: false | QualityOptions;
     /**
      * Sees every session description on its way between the browser and the network, and returns it, changed or not. What it throws is
      * the error of the call, or of the act that the description was for. One description of a call at a time.
@@ -299,10 +342,13 @@ export type HeaderList = readonly (readonly [name: string, value: string])[];
 export interface MediaOptions {
     /** Stream to send instead of the microphone. It stays the caller's: it is not stopped at the end of the call. */
     stream?: MediaStream;
-    /** Constraints for the microphone, and the camera if it is to be on from the start. Default: `{ audio: true }`. */
+    /** Constraints for the microphone, and the camera if it is to be on from the start. Default: `{ audio: true }`. For `true` the devices
+     *  are taken that {@link Devices} was told to use. */
     constraints?: MediaStreamConstraints;
-    /** Configuration of the peer connection. Default: one with the user agent's `iceServers`. */
-    rtcConfiguration?: RTCConfiguration;
+    /** What is not as in the user agent's `ice`. */
+    ice?: IceOptions;
+    /** What else the peer connection is made with, such as `certificates`. Default `{}`. */
+    rtcConfiguration?: Omit<RTCConfiguration, "iceServers" | "iceTransportPolicy">;
 }
 /** Options of {@link Call.progress}. */
 export interface ProgressOptions extends Waiting {
@@ -565,6 +611,34 @@ export interface UserToUser {
     /** What the data is in that package. */
     readonly content?: string;
 }
+/** One signal of a telephone. */
+export interface Cadence {
+    /** Frequencies in Hz that sound together, or one after the other with `warble`. */
+    readonly hz: readonly number[];
+    /** Seconds of sound and silence in turn, sound first; it begins anew at the end. */
+    readonly seconds: readonly number[];
+    /** How many times a second the frequency changes to the next one, as a bell does. Default: all sound together. */
+    readonly warble?: number;
+}
+/** Countries whose signals are known: "eu" has what most of Europe uses (425 Hz). */
+export type ToneCountry = "eu" | "uk" | "us" | "fr" | "au";
+/** What the person hears of a call besides the other side. Each signal may be another one, or false for none. */
+export interface Tones {
+    /** Default "eu". */
+    readonly country?: ToneCountry;
+    /** 0 to 1. Default 0.1; `ringing` is twice as loud. */
+    readonly volume?: number;
+    /** Somebody calls. */
+    readonly ringing?: Cadence | false;
+    /** Somebody calls while there is another call. */
+    readonly waiting?: Cadence | false;
+    /** It rings at the other side, which sends no sound of its own. */
+    readonly ringback?: Cadence | false;
+    /** The other side is busy: 486 and 600. Three seconds. */
+    readonly busy?: Cadence | false;
+    /** The call failed in another way. Three seconds. */
+    readonly congestion?: Cadence | false;
+}
 /**
  * A meeting of calls in which everybody hears everybody else: each call sends the sound of the others besides ours. The page mixes, no
  * server takes part. `mute` of a call takes our own voice out of what that call hears; `hold` puts that party outside.
@@ -704,6 +778,8 @@ export interface Challenge {
     readonly proxy: boolean;
     /** Host of the address that was challenged. It decides whether a token may be given: a 401 may come from whoever was called. */
     readonly host: string;
+    /** The whole of that address, such as "sip:1002@example.com". */
+    readonly target: string;
     /** The server refused the last result. */
     readonly retry: boolean;
     /** Of a Bearer challenge: what was wrong with the last token, such as "invalid_token". */
@@ -740,6 +816,83 @@ export interface HA1 {
     hash: string;
 }
 /**
+ * The microphones, cameras and loudspeakers of this computer, and which of them the calls of a user agent use. Where nothing is chosen,
+ * that is the system's default.
+ */
+export declare class Devices {
+    #private;
+    /**
+     * Adds a listener. One that throws or rejects is reported to the page (reportError) and harms nothing else.
+     * @returns the function that removes it
+     */
+    on<K extends keyof DevicesEvents>(type: K, listener: (event: DevicesEvents[K]) => unknown): () => void;
+    /**
+     * What there is. Before the person has allowed the microphone, once or for good, browsers tell no more than whether there is one: one
+     * device of each kind, of which `id` and `label` are empty.
+     * @throws {SipError} "insecure-context" on a page that is not served from https:// or localhost; "unsupported".
+     */
+    list(): Promise<DeviceList>;
+    /** What was chosen, null for the system's default. */
+    get microphone(): Source | null;
+    /** What {@link useCamera} was given last; null: the default. */
+    get camera(): Source | null;
+    /** The `id` that was chosen, null for the system's default. */
+    get speaker(): string | null;
+    /**
+     * Uses this microphone for the calls that there are, whose mute and hold stay as they are, and for later ones; null: the system's
+     * default. A call that was given a microphone of its own keeps that. A device that is not there later, when a call begins, does not
+     * keep it from being made: the system's default is used.
+     * @throws {SipError} "invalid-argument"; "media-not-found", "media-denied", "media-failed": everything is as it was; "insecure-context".
+     */
+    useMicrophone(source: Source | null): Promise<void>;
+    /**
+     * Uses this camera where `addVideo` is not told another one: for the calls that send the camera, and for later ones.
+     * @throws {SipError} as {@link useMicrophone}.
+     */
+    useCamera(source: Source | null): Promise<void>;
+    /**
+     * Plays calls through this loudspeaker, those that there are and later ones; null: the system's default. When it is unplugged, the
+     * default plays until it is back.
+     * @param id of a {@link Device} of the list
+     * @throws {SipError} "unsupported" where the browser does not let a page choose (Safari, Firefox before 116); "media-not-found",
+     * "media-denied"; "invalid-argument".
+     */
+    useSpeaker(id: string | null): Promise<void>;
+    /**
+     * Rings through another loudspeaker than calls are heard through, as with a headset on the desk; null: the same one.
+     * @throws {SipError} as {@link useSpeaker}.
+     */
+    useRinger(id: string | null): Promise<void>;
+}
+/** A microphone, camera or loudspeaker. */
+export interface Device {
+    readonly kind: "microphone" | "camera" | "speaker";
+    /** What the methods of {@link Devices} take. It stays the same for this site until the person clears the site's data. */
+    readonly id: string;
+    /** Its name, for the person to choose by. Text from the system, never markup. */
+    readonly label: string;
+    /** The system uses it where nothing is chosen. */
+    readonly default: boolean;
+}
+/** The devices by their kind. */
+export interface DeviceList {
+    readonly microphones: readonly Device[];
+    readonly cameras: readonly Device[];
+    /** Empty in browsers that do not let a page choose. */
+    readonly speakers: readonly Device[];
+}
+/** The events of {@link Devices}: name and what listeners get. */
+export interface DevicesEvents {
+    /** Something was plugged in or taken out, or the labels are known now. */
+    changed: {
+        readonly list: DeviceList;
+        readonly added: readonly Device[];
+        readonly removed: readonly Device[];
+    };
+}
+/** A microphone or camera: the `id` of a {@link Device}, constraints, or a stream of the page, which is never stopped by this package. */
+export type Source = string | MediaTrackConstraints | MediaStream;
+/**
  * The error of everything in this package. `message` is a sentence for a developer's eyes; `reason` may come from the
  * network: show it as text.
  */
@@ -772,8 +925,11 @@ export declare class SipError extends Error {
  * | `unauthorized` | the credentials were refused, or none are known for the challenge |
  * | `canceled` | the act was given up before it was done |
  * | `protocol` | the peer sent something that cannot be used |
+ * | `insecure-context` | the page is not served from https:// or localhost, so the browser keeps microphone and camera from it |
+ * | `autoplay-blocked` | the browser plays no sound before the person has touched the page |
  * | `media-denied` | the person or the browser refused the microphone |
  * | `media-not-found` | there is no microphone |
+ * | `media-ended` | the microphone was taken away during the call and nothing took its place |
  * | `media-failed` | the peer connection failed or refused a description |
  * | `unsupported` | this browser or the other side cannot do it |
  * | `internal` | a defect of this package |
@@ -878,11 +1034,18 @@ export interface CallEvents {
     replaced: {
         readonly by: Call;
     };
+    /** How the sound was since the sample before. Comes from the answer to the end, each 5 seconds unless the option `quality` says something else. */
+    quality: QualitySample;
     /** The video that we send has ended by itself: the person has ended it in the browser, or the camera was unplugged. The other side sees
      *  its last picture: `stopVideo`, or `addVideo` another one. */
     videoended: Record<string, never>;
     /** Last event of a call; comes exactly once. */
     ended: EndedEvent;
+    /** The function in `ice.servers` failed, or did not come back in time: the call goes on without ICE servers. Without a listener it is
+     *  reported to the page (reportError). */
+    iceServersFailed: {
+        readonly error: SipError;
+    };
     /** The browser's peer connection exists. Use it for statistics; do not negotiate with it. */
     peerconnection: {
         readonly peerConnection: RTCPeerConnection;
@@ -895,10 +1058,31 @@ export interface CallEvents {
     remotestream: {
         readonly stream: MediaStream;
     };
-    /** The browser refused to play the sound without a gesture. Call `resume` in the handler of a click. */
+    /** The browser refused to play the sound without a gesture: the other side, or a signal of the option `tones`. Call `resume` in the
+     *  handler of a click; it rejects with "autoplay-blocked" when it was none, and does nothing when there is nothing to hear any more. */
     autoplayBlocked: {
-        /** Plays it. Rejects when the browser refuses again. */
+        readonly error: SipError;
+        /** Plays it. */
         readonly resume: () => Promise<void>;
+    };
+    /**
+     * Another microphone is used. `why`: it was `chosen`; it took the place of one that was `lost`; or it was `found` after a time without
+     * one. `label` is text from the system.
+     */
+    microphone: {
+        readonly why: "chosen" | "lost" | "found";
+        readonly id: string;
+        readonly label: string;
+    };
+    /** The microphone is gone and nothing took its place: the other side hears silence. `error` has code "media-ended" and says what to do. */
+    microphoneended: {
+        readonly error: SipError;
+    };
+    /** How loud what is sent (`local`: 0 while it is muted) and what is received is: from 0, which is 60 dB below the loudest, to 1. Comes ten
+     *  times a second while this event has a listener. */
+    level: {
+        readonly local: number;
+        readonly remote: number;
     };
 }
 /**
@@ -1019,6 +1203,11 @@ export interface UserAgentEvents {
     incomingSubscription: Notifier;
     /** A notification that nobody has subscribed to. Comes with the option `unsolicitedNotify`. */
     notify: NotifyEvent;
+    /** The report of the call (option `quality`, `report`) did not reach the collector, or that did not take it. It is not sent again. */
+    reportFailed: {
+        readonly call: Call;
+        readonly error: SipError;
+    };
     /** A message from the network could not be used. It was answered as SIP demands, and the user agent goes on. */
     protocolError: {
         readonly error: SipError;
@@ -1041,11 +1230,14 @@ export interface Host {
     /** Makes the media of a call. Without it registration works and calls fail. */
     readonly RTCPeerConnection: typeof RTCPeerConnection | undefined;
     /** Opens the microphone, the camera and the screen. Browsers have it in secure contexts only (https, localhost). */
-    readonly mediaDevices: (Pick<MediaDevices, "getUserMedia"> & Partial<Pick<MediaDevices, "getDisplayMedia">>) | undefined;
-    /** Mixes the sound of a conference, with MediaStream. Without it calls work and conferences fail. */
+    readonly mediaDevices: (Pick<MediaDevices, "getUserMedia"> & Partial<Pick<MediaDevices, "getDisplayMedia" | "enumerateDevices" | "addEventListener" | "removeEventListener">>) | undefined;
+    /** Mixes the sound of a conference, with MediaStream; makes the signals, the levels and the recordings. Without it calls work, and these
+     *  do not. */
     readonly AudioContext: typeof AudioContext | undefined;
     /** Holds the sound that is mixed. */
     readonly MediaStream: typeof MediaStream | undefined;
+    /** Writes recordings. */
+    readonly MediaRecorder: typeof MediaRecorder | undefined;
     /** Fires online, offline and pageshow, and its document visibilitychange and resume. Without it a change of the network is noticed
      *  later. */
     readonly window: NetworkEvents | undefined;
@@ -1057,6 +1249,46 @@ export interface NetworkEvents extends Pick<EventTarget, "addEventListener" | "r
     readonly document?: Pick<EventTarget, "addEventListener" | "removeEventListener"> & {
         readonly visibilityState: string;
     };
+}
+/** How long a description waits for ways to reach this page (ICE candidates), and when the looking begins. */
+export interface IceGathering {
+    /** Milliseconds after the first candidate. Addresses of the machine itself come at once, so that a server which does not answer
+     *  costs no more than this. Without servers it is 50 at most. Default 500. */
+    settle?: number;
+    /** Milliseconds at most, also when there is no candidate. Default 2000. */
+    limit?: number;
+    /** Go on with the first candidate of this type: "srflx", the address that a STUN or TURN server sees (or a relay), or "relay", an
+     *  address at a TURN server. Default: `settle` alone decides. */
+    enough?: "srflx" | "relay";
+    /** Begin while an incoming call rings and while the person is asked for the microphone, when there are servers. A TURN server
+     *  reserves an address for each call that rings then. Default true. */
+    early?: boolean;
+}
+/**
+ * How calls find their way to the other side (RFC 8445). What a call's `media.ice` leaves out is as in the user agent's `ice`.
+ * Once all candidates are there, nothing is waited for.
+ */
+export interface IceOptions {
+    /**
+     * STUN and TURN servers, or a function that gives them for each new peer connection, with fresh credentials for instance. It has
+     * `gathering.limit` milliseconds. When it fails, the call goes on without servers and fires `iceServersFailed`. Default: none.
+     */
+    servers?: readonly RTCIceServer[] | (() => readonly RTCIceServer[] | Promise<readonly RTCIceServer[]>);
+    /** "relay": send and receive through TURN servers alone, which hides this machine's addresses from the other side. Without a relay
+     *  the call fails with "media-failed". Default "all". */
+    transportPolicy?: "all" | "relay";
+    gathering?: IceGathering;
+    /**
+     * Which candidates may follow their description, in INFO inside the call (RFC 8838, RFC 8840). Of a call's `media` that of
+     * {@link UserAgent.call} counts. Default "half".
+     *
+     * | | |
+     * |---|---|
+     * | `half` | where the other side has said that it takes them: answers and later offers go at once. The first offer waits as `gathering` says |
+     * | `full` | the first offer goes at once too: every other side is known to take them. One that does not gets a second offer with all |
+     * | `off` | none |
+     */
+    trickle?: "off" | "half" | "full";
 }
 /** A device or session of a participant (RFC 4575 section 5.7). */
 export interface ConferenceEndpoint {
@@ -1346,6 +1578,21 @@ export interface MessagingOptions {
     /** Info packages that are taken inside calls (RFC 6086). INFO without a package is taken in any case. Default: none. */
     infoPackages?: readonly string[];
 }
+/**
+ * Measures how loud a stream is, such as a microphone that the person tries before a call, or `call.remoteStream`. Another track in the
+ * stream is followed.
+ * @param listener gets the level from 0 (60 dB below the loudest, or less) to 1, in even steps of decibels, as ears hear
+ * @returns the function that ends it
+ * @throws {SipError} "unsupported" without Web Audio; "invalid-argument".
+ */
+export declare function meter(stream: MediaStream, listener: (level: number) => void, options?: MeterOptions): () => void;
+/** Options of {@link meter}. */
+export interface MeterOptions {
+    /** Milliseconds between two figures. Default 100, at least 20. */
+    interval?: number;
+    /** `AudioContext` and `MediaStream` to use instead of the page's. */
+    host?: Partial<Host>;
+}
 /** Somebody's subscription to a state of ours (RFC 6665 section 4.2). */
 export declare class Notifier {
     #private;
@@ -1360,6 +1607,8 @@ export declare class Notifier {
     /** What the SUBSCRIBE carried: a filter, as the package defines it. Most are empty. */
     readonly content: ReceivedContent;
     private constructor();
+    /** Where the subscription stands. */
+    get state(): NotifierState;
     /**
      * Adds a listener. One that throws or rejects is reported to the page (reportError) and harms nothing else.
      * @returns the function that removes it
@@ -1409,6 +1658,22 @@ export interface NotifierOptions extends Partial<Content>, Waiting {
     /** The person has not decided yet: `activate` or `terminate` follows. Default false. */
     pending?: boolean;
 }
+/** Where somebody's subscription stands: not decided yet, told that it is not decided, told of each change, over. */
+export type NotifierState = "requested" | "pending" | "active" | "terminated";
+/**
+ * Writes a presence document (application/pidf+xml, RFC 3863) for {@link UserAgent.publish} and {@link Notifier.notify}. Text may be
+ * anything; what XML cannot hold is left out. A tuple without an `id` gets one. A status other than "open" and "closed" is left out; an
+ * activity that RFC 4480 does not know becomes a free one.
+ */
+export declare function pidf({ entity, tuples, notes, person }: PresenceDocument): string;
+/** What {@link pidf} writes: as much of a {@link Presence} as is to be told. */
+export interface PresenceDocument {
+    /** Whose presence: a URI, such as "pres:1001@example.com". */
+    entity: string;
+    tuples?: readonly Partial<PresenceTuple>[];
+    notes?: readonly PresenceNote[];
+    person?: Partial<Presence["person"]>;
+}
 /** A state of ours at a compositor (RFC 3903), which tells it to those who have subscribed. It is refreshed by itself, also after
  *  a lost connection, until `remove` or until the event `ended` says why not. */
 export declare class Publication {
@@ -1445,6 +1710,199 @@ export interface PublishOptions extends Content, Waiting {
     expires?: number;
     /** Whose state it is. Default: the own address of record. */
     target?: string;
+    /** It is told once and is no state, such as a report: one request, which nothing refreshes. The publication is over when it has been
+     *  accepted; there is no event `ended`. `expires` is not sent. Default false. */
+    once?: boolean;
+}
+/** Where a figure stops to be good, and to be fair. */
+export interface QualityBounds {
+    fair: number;
+    poor: number;
+}
+/** How the sound of a call is: at its worst figure of both directions. */
+export type QualityLevel = "good" | "fair" | "poor";
+/** How each call's sound is measured: the option `quality` of {@link UserAgent.create}. */
+export interface QualityOptions {
+    /** Milliseconds between samples. Default 5000, at least 500. */
+    interval?: number;
+    thresholds?: QualityThresholds;
+    /** Send a report of each call to a collector (RFC 6035). Default: none is sent. */
+    report?: QualityReportOptions;
+}
+/** Where reports go. They hold who called whom and when, and the IP addresses of both sides' media. */
+export interface QualityReportOptions {
+    /** The collector, such as "sip:collector@example.com". */
+    target: string;
+    /** Milliseconds between reports while a call lasts. Default: there is one when it has ended. */
+    interval?: number;
+    /** The group that a collector counts this side in, and the other one. Default: the domain of each. */
+    localGroup?: string;
+    remoteGroup?: string;
+}
+/** How the sound of a call was during one interval. */
+export interface QualitySample {
+    /** Milliseconds since 1970. */
+    readonly time: number;
+    /** Milliseconds since the sample before, or since the answer. */
+    readonly duration: number;
+    /** It changes for the worse as soon as a figure passes its bound, and for the better when that is clearly within (by a tenth). Nothing that
+     *  arrives although the call is not on hold is "poor". Without packets it stays. */
+    readonly level: QualityLevel;
+    /** The level is another one than in the sample before. */
+    readonly changed: boolean;
+    /** Milliseconds to the other side and back. */
+    readonly roundTrip?: number;
+    /** Which way the packets go. */
+    readonly pair?: CandidatePair;
+    readonly received: ReceivedQuality;
+    /** Loss, jitter and MOS as the other side has told them last (RTCP), so that some calls have none. */
+    readonly sent: StreamQuality;
+}
+/** Bounds of the figures that make the level. Each that is left out has its default. */
+export interface QualityThresholds {
+    /** Mean opinion score, from below. Default `{ fair: 4, poor: 3.1 }`: most people are content, and most are not (ITU-T G.109). */
+    mos?: QualityBounds;
+    /** Share of packets that were not played, 0 to 1. Default `{ fair: 0.05, poor: 0.15 }`. */
+    loss?: QualityBounds;
+    /** Milliseconds. Default `{ fair: 50, poor: 100 }`. */
+    jitter?: QualityBounds;
+    /** Milliseconds. Default `{ fair: 400, poor: 800 }`. */
+    roundTrip?: QualityBounds;
+}
+/** What is heard here. */
+export interface ReceivedQuality extends StreamQuality {
+    /** Packets that came too late or too early to be played. */
+    readonly discarded?: number;
+    /** Share of what was played that had to be made up for missing packets, 0 to 1. */
+    readonly concealed?: number;
+    /** Milliseconds that the jitter buffer holds the sound. */
+    readonly bufferDelay?: number;
+}
+/** One direction of the sound since the sample before. What the browser does not tell is absent, and so is what needs packets when there were
+ *  none, as on hold. */
+export interface StreamQuality {
+    /** Encoding name, such as "opus" or "PCMU". */
+    readonly codec?: string;
+    /** Packets that came or went. */
+    readonly packets: number;
+    /** Packets that were lost on the way. */
+    readonly lost?: number;
+    /** Share of the packets that were not played, 0 to 1: lost, or too late. */
+    readonly loss?: number;
+    /** Milliseconds (RFC 3550 section 6.4.1). */
+    readonly jitter?: number;
+    /** Bits a second, without headers. */
+    readonly bitrate?: number;
+    /** Loudness at the moment, 0 to 1. */
+    readonly audioLevel?: number;
+    /** Mean opinion score as estimated by ITU-T G.107, 1 (bad) to 4.41: codec, loss and delay are in it. Absent for a codec that has no
+     *  figures there. */
+    readonly mos?: number;
+}
+/** How the sound of a call was, from the answer to the end: see {@link Call.summary}. */
+export interface QualitySummary {
+    /** Milliseconds since 1970. */
+    readonly start: number;
+    readonly end: number;
+    /** How many samples it is made of. */
+    readonly samples: number;
+    /** The worst level that there was. */
+    readonly worst: QualityLevel;
+    /** Milliseconds. */
+    readonly roundTrip?: Spread;
+    /** The ways that packets went, in the order of their use. */
+    readonly pairs: readonly CandidatePair[];
+    readonly received: ReceivedSummary;
+    readonly sent: StreamSummary;
+}
+/** What was heard here. */
+export interface ReceivedSummary extends StreamSummary {
+    /** Packets that came too late or too early to be played. */
+    readonly discarded?: number;
+    /** Share of what was played that had to be made up for missing packets, 0 to 1. */
+    readonly concealed?: Spread;
+    /** Milliseconds that the jitter buffer held the sound. */
+    readonly bufferDelay?: Spread;
+}
+/** Least, greatest, and the mean over the time. */
+export interface Spread {
+    readonly min: number;
+    readonly mean: number;
+    readonly max: number;
+}
+/** One direction of the whole call. */
+export interface StreamSummary {
+    /** In the order of their use. */
+    readonly codecs: readonly string[];
+    readonly packets: number;
+    /** Of the sent ones: as the other side told. */
+    readonly lost?: number;
+    /** Share of the packets that were not played, 0 to 1: lost, or too late. The mean is that of all packets. */
+    readonly loss?: Spread;
+    /** Milliseconds. */
+    readonly jitter?: Spread;
+    /** Bits a second. */
+    readonly bitrate?: Spread;
+    readonly audioLevel?: Spread;
+    readonly mos?: Spread;
+}
+/**
+ * The recording of both sides of a call: what is sent and what is received. It goes on over another microphone and another connection, and
+ * ends with the call.
+ */
+export declare class Recording {
+    #private;
+    /** Resolves when the recording is over, by {@link stop} or with the call. Never rejects. */
+    readonly stopped: Promise<Blob>;
+    private constructor();
+    /** What the recording is written as, such as "audio/webm;codecs=opus". */
+    get mimeType(): string;
+    /** Whether it goes on. */
+    get state(): "recording" | "paused" | "stopped";
+    /**
+     * Adds a listener. One that throws or rejects is reported to the page (reportError) and harms nothing else.
+     * @returns the function that removes it
+     */
+    on<K extends keyof RecordingEvents>(type: K, listener: (event: RecordingEvents[K]) => unknown): () => void;
+    /** Leaves out what is said from now on, such as the number of a card. Does nothing when it is paused or over. */
+    pause(): void;
+    /** Goes on. Does nothing when it is not paused. */
+    resume(): void;
+    /** Ends the recording, and gives the same as {@link stopped}. */
+    stop(): Promise<Blob>;
+}
+/** The events of a {@link Recording}: name and what listeners get. */
+export interface RecordingEvents {
+    /** The next piece. All of them in their order are the recording. */
+    chunk: {
+        readonly data: Blob;
+    };
+    paused: Record<string, never>;
+    resumed: Record<string, never>;
+    /** Last event. `error`: the browser could not go on; `blob` has what there is. */
+    stopped: {
+        readonly blob: Blob;
+        readonly error?: SipError;
+    };
+}
+/** Options of {@link Call.record}. */
+export interface RecordOptions {
+    /**
+     * Asked before anything is recorded, and nothing is unless it gives true: the place for what the law wants where you are, such as a
+     * question to the person or an announcement to the other side.
+     */
+    consent: () => boolean | Promise<boolean>;
+    /** "mixed": both sides together; "stereo": this side left, the other one right. Default "mixed". */
+    channels?: "mixed" | "stereo";
+    /** What MediaRecorder writes. Default: the first of audio/webm (Opus), audio/mp4 and audio/ogg that the browser can. */
+    mimeType?: string;
+    /** Bits for a second of sound. Default 32000, and twice that in stereo: an hour has 14 MB, or 29. */
+    bitsPerSecond?: number;
+    /** Milliseconds between two chunks, in which the recording leaves the recorder. Default 1000, at least 100. */
+    timeslice?: number;
+    /** False keeps no chunk after its event, so that a recording of hours can be stored as it comes; the Blob at the end is empty then.
+     *  Default true. */
+    keep?: boolean;
 }
 /**
  * Somebody asks us to call a target (REFER, RFC 3515), mostly because it transfers us. Nothing is called before {@link Referral.accept}.
@@ -1464,6 +1922,11 @@ export declare class Referral {
     readonly call: Call | undefined;
     private constructor();
     /**
+     * Adds a listener. One that throws or rejects is reported to the page (reportError) and harms nothing else.
+     * @returns the function that removes it
+     */
+    on<K extends keyof ReferralEvents>(type: K, listener: (event: ReferralEvents[K]) => unknown): () => void;
+    /**
      * Calls the target and lets the other side know how that goes. Resolves with the new call once it has begun; its events and promises
      * tell the rest. The options are those of {@link UserAgent.call}; `headers` come besides those that were asked for.
      * @throws {SipError} "invalid-argument"; "invalid-state" when it was decided before, or too late; "connection-lost", "closed".
@@ -1476,6 +1939,23 @@ export declare class Referral {
      */
     reject(status?: number): Promise<void>;
 }
+/** The events of a {@link Referral}: name and what listeners get. */
+export interface ReferralEvents {
+    /** It is over, and had not been decided: that took more than 20 seconds, or who asks is gone. Does not come after `accept` or `reject`. */
+    ended: Record<string, never>;
+}
+/** The two ends of the connection to the other side. */
+export interface CandidatePair {
+    /** Ours: "host" is this device's own address, "srflx" and "prflx" are that of a NAT before it, "relay" is a TURN server. */
+    readonly local: CandidateType;
+    readonly remote: CandidateType;
+    /** "udp" or "tcp". */
+    readonly protocol: string;
+    /** How a TURN server of ours is reached: "udp", "tcp" or "tls". */
+    readonly relayProtocol?: string;
+}
+/** Where one end of the connection is reached (RFC 8445 section 4). */
+export type CandidateType = "host" | "srflx" | "prflx" | "relay";
 /** A subscription to the state of somebody or something (RFC 6665). It is refreshed by itself, and made anew where that is due,
  *  until `unsubscribe` or until the event `ended` says why not. */
 export declare class Subscription<E extends string = string> {
@@ -1491,6 +1971,8 @@ export declare class Subscription<E extends string = string> {
      */
     readonly active: Promise<void>;
     private constructor();
+    /** The Call-ID of its first dialog, which names it for as long as it lives. Empty until it is set up. */
+    get id(): string;
     /** Where the subscription stands. */
     get state(): SubscriptionState;
     /**
@@ -1511,8 +1993,13 @@ export declare class Subscription<E extends string = string> {
 export interface SubscribeOptions<E extends string = string> extends Partial<Content> {
     /** Event package: "presence", "dialog", "message-summary", "conference", "reg", or any other. */
     event: E;
+    /** The `id` of the Event header, which tells subscriptions to the same package apart (RFC 6665 section 8.2.1). Default: none. */
+    id?: string;
     /** Content types that are understood. Default: that of the package, if it is one of those named above. */
     accept?: readonly string[];
+    /** Ask for the state and for no more (RFC 6665 section 4.4.3): it is told by one `notify`, and then `ended` comes without an error. Default
+     *  false. */
+    once?: boolean;
     /** Seconds asked for, up to 86400. The notifier may shorten them; the subscription is refreshed by itself. Default 3600. */
     expires?: number;
     /** Headers to add to each SUBSCRIBE. */
@@ -1530,7 +2017,7 @@ export interface SubscriptionEvents<E extends string = string> {
     /**
      * Last event; comes exactly once. `reason` is the notifier's (RFC 6665 section 4.1.3: "rejected", "noresource" …; text from the
      * network), empty when it gave none. `retryAfter` is the seconds for which the other side wants to be left alone. `error` is
-     * absent after {@link Subscription.unsubscribe}.
+     * absent after {@link Subscription.unsubscribe} and of a fetch (`once`) that was answered.
      */
     ended: {
         readonly reason: string;
@@ -1566,6 +2053,8 @@ export declare class Transfer {
      */
     readonly done: Promise<TransferOutcome>;
     private constructor();
+    /** The number of the REFER in its dialog, by which a trace shows its notifications (RFC 3515 section 2.4.6). */
+    get id(): string;
     /** The URI that the other side was asked to call. */
     get target(): string;
     /** What the other side has told last. */
@@ -1593,6 +2082,8 @@ export interface TransferOutcome {
 /** One SIP account on one device: registers, makes calls and takes them. */
 export declare class UserAgent {
     #private;
+    /** Which microphones, cameras and loudspeakers there are, and which ones its calls use. */
+    readonly devices: Devices;
     private constructor();
     /**
      * Loads the Go program when that has not been done and makes a user agent. It connects when it first has to: in
@@ -1604,6 +2095,8 @@ export declare class UserAgent {
     get instanceId(): string;
     /** The calls that have not ended. */
     get calls(): readonly Call[];
+    /** The subscriptions of ours that have not ended. */
+    get subscriptions(): readonly Subscription[];
     /**
      * Adds a listener. One that throws or rejects is reported to the page (reportError) and harms nothing else.
      * @returns the function that removes it
@@ -1712,14 +2205,12 @@ export interface UserAgentOptions extends ConnectionOptions, RegistrationOptions
     displayName?: string;
     /** The User-Agent header. Default "sipwasm/<version>". */
     userAgent?: string;
-    /** STUN and TURN servers for calls. Default: none. */
-    iceServers?: readonly RTCIceServer[];
-    /** Milliseconds that a call waits for ICE candidates before it goes on with those it has. Default 2000. */
-    iceGatheringTimeout?: number;
+    /** How calls find their way to the other side: STUN and TURN servers, and how long they are waited for. Default `{}`. */
+    ice?: IceOptions;
 }
 /** Version of this package. load() compares it with the one compiled into sipwasm.wasm. */
 export declare const VERSION = "0.1.0";
-declare const codes: readonly ["invalid-argument", "invalid-state", "closed", "connection-failed", "connection-lost", "timeout", "rejected", "unauthorized", "canceled", "protocol", "media-denied", "media-not-found", "media-failed", "unsupported", "internal", "mixed-content", "blocked-by-csp", "load-failed", "wasm-not-found", "wasm-wrong-type", "wasm-damaged", "wasm-mismatch"];
+declare const codes: readonly ["invalid-argument", "invalid-state", "closed", "connection-failed", "connection-lost", "timeout", "rejected", "unauthorized", "canceled", "protocol", "insecure-context", "autoplay-blocked", "media-denied", "media-not-found", "media-ended", "media-failed", "unsupported", "internal", "mixed-content", "blocked-by-csp", "load-failed", "wasm-not-found", "wasm-wrong-type", "wasm-damaged", "wasm-mismatch"];
 type KnownNotification = {
     [E in keyof EventValues]: Notification<E, EventValues[E]>;
 }[keyof EventValues];

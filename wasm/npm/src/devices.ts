@@ -100,6 +100,7 @@ export class Devices {
 
   /** What was chosen, null for the system's default. */
   get microphone(): Source | null { return this.#microphone; }
+  /** What {@link useCamera} was given last; null: the default. */
   get camera(): Source | null { return this.#camera; }
   /** The `id` that was chosen, null for the system's default. */
   get speaker(): string | null { return this.#speaker || null; }

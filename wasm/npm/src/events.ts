@@ -181,7 +181,11 @@ export interface CallEvents {
   remotestream: { readonly stream: MediaStream };
   /** The browser refused to play the sound without a gesture: the other side, or a signal of the option `tones`. Call `resume` in the
    *  handler of a click; it rejects with "autoplay-blocked" when it was none, and does nothing when there is nothing to hear any more. */
-  autoplayBlocked: { readonly error: SipError; readonly resume: () => Promise<void> };
+  autoplayBlocked: {
+    readonly error: SipError;
+    /** Plays it. */
+    readonly resume: () => Promise<void>;
+  };
   /**
    * Another microphone is used. `why`: it was `chosen`; it took the place of one that was `lost`; or it was `found` after a time without
    * one. `label` is text from the system.

@@ -96,9 +96,9 @@ test("a chosen microphone is used by the calls that there are and by later ones,
   assert.equal(ua.devices.microphone, "headset");
   assert.equal(program.ops.filter(({ op: name }) => name === "microphone").length, 1, `not for ${own.id}`);
 
-  ua.call("1004", { media: { constraints: { audio: true, video: true }, rtcConfiguration: { iceTransportPolicy: "relay" } } });
+  ua.call("1004", { media: { constraints: { audio: true, video: true }, rtcConfiguration: { bundlePolicy: "max-bundle" } } });
   assert.deepEqual((await program.take("call")).args.media,
-    { constraints: { audio: { deviceId: { exact: "headset" } }, video: true }, rtcConfiguration: { iceTransportPolicy: "relay" } });
+    { constraints: { audio: { deviceId: { exact: "headset" } }, video: true }, rtcConfiguration: { bundlePolicy: "max-bundle" } });
   const constraints = { audio: { echoCancellation: false } };
   ua.call("1005", { media: { constraints } });
   assert.deepEqual((await program.take("call")).args.media, { constraints });

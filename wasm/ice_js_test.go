@@ -166,7 +166,10 @@ func TestICEServersFromAFunction(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPage(t)
-			policy := icePolicy{servers: serversOf(t, c.give).Value, limit: 10 * time.Millisecond}
+			policy := icePolicy{servers: serversOf(t, c.give).Value, limit: patience}
+			if c.code == sipua.CodeTimeout {
+				policy.limit = 10 * time.Millisecond
+			}
 			var missing error
 			m, err := newPeer(t.Context(), p.desk, mediaOptions{}, policy, nil, func(js.Value, js.Value) {}, func(err error) { missing = err })
 			require.NoError(t, err)

@@ -164,8 +164,10 @@ func TestServerForgetsContactsOfAClosedSocket(t *testing.T) {
 	p.register()
 	q.register()
 	assert.Len(t, s.Contacts("1001"), 2)
-	_ = p.ws.Close(websocket.StatusNormalClosure, "") // its error may be EOF: whether the reader below was faster
-	assert.Equal(t, websocket.StatusNormalClosure, websocket.CloseStatus(<-p.closed), "the server takes part in the handshake")
+	begun := time.Now()
+	_ = p.ws.Close(websocket.StatusNormalClosure, "") // which of Close and the reader sees the server's frame is a matter of luck
+	assert.Less(t, time.Since(begun), 5*time.Second, "the server takes part in the handshake, or Close would wait for it as long")
+	<-p.closed
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	require.NoError(t, s.WaitContacts(ctx, "1001", 1))

@@ -474,10 +474,20 @@ func (t *Transfer) finish(status int, reason string, err *Error) {
 			}
 		}
 	case !t.options.Keep:
-		nobody := func(error) {}
-		t.call.hangup(decline(), nobody)
+		t.call.hangup(decline(), func(error) {})
 		if t.other != nil {
-			t.other.hangup(decline(), nobody) // mostly its target has done so: it is replaced there
+			t.leaveReplaced()
 		}
 	}
+}
+
+// leaveReplaced ends the call to the target, which mostly does so itself, because it is
+// replaced there (RFC 5589 section 7.3). Some do it only when the new call is confirmed, and
+// a BYE of ours that is there first puts them off: so it is given time.
+func (t *Transfer) leaveReplaced() {
+	t.patience = t.ua.after(t4, func() {
+		if t.other.state != Ended {
+			t.other.hangup(decline(), func(error) {})
+		}
+	})
 }

@@ -98,9 +98,11 @@ func TestAttendedTransfer(t *testing.T) {
 		k.told("refer;id="+b.ID(), "active;expires=60", "SIP/2.0 100 Trying")
 		k.notify("refer;id="+b.ID(), "terminated;reason=noresource", "SIP/2.0 200 OK")
 		k.ExpectResponse(k.T, 200)
-		for range 2 {
-			k.Respond(k.ExpectRequest(k.T, "BYE"), 200, "OK")
-		}
+		k.Respond(k.ExpectRequest(k.T, "BYE"), 200, "OK")
+		require.Equal(k, sipua.Established, other.call.State(), "the target may not have confirmed the new call yet")
+		begun := time.Now()
+		k.Respond(k.ExpectRequest(k.T, "BYE"), 200, "OK")
+		require.Equal(k, 5*time.Second, time.Since(begun))
 		_, err := k.outcome(b)
 		require.NoError(k, err)
 		k.end(k.call)
@@ -129,6 +131,27 @@ func TestAttendedTransferLadder(t *testing.T) {
 		w.end(k.call)
 		w.end(other.call)
 		w.golden("transfer-attended")
+	})
+}
+
+// The target hangs up the call that was replaced, as RFC 5589 section 7.3 has it, when the
+// outcome has been told: no BYE of ours crosses that.
+func TestAttendedTransferWhoseTargetHangsUpLater(t *testing.T) {
+	play(t, func(w *world) {
+		k := w.outgoing()
+		other := w.outgoing()
+		b := k.attend(other, sipua.TransferOptions{})
+		w.holds(200, k, other)
+		k.refers(b)
+		w.Respond(b.refer, 202, "Accepted")
+		require.NoError(w, b.wait())
+		k.notify("refer", "terminated", "SIP/2.0 200 OK")
+		w.ExpectResponse(w.T, 200)
+		w.Respond(w.ExpectRequest(w.T, "BYE"), 200, "OK")
+		time.Sleep(4 * time.Second)
+		other.bye()
+		w.ExpectNothing(w.T, time.Minute)
+		require.Equal(w, sipua.Remote, w.end(other.call).By)
 	})
 }
 

@@ -117,12 +117,11 @@ func (t *Transfer) wait(d time.Duration) {
 	t.patience = t.ua.after(d, func() { t.handle(referExpired, &transferEvent{}) })
 }
 
-// linger: the other side has hung up. T4 is what a message may take through the
-// network (RFC 3261 section 17.1.2.2), such as a NOTIFY that the BYE overtook.
-func (t *Transfer) linger(*transferEvent) {
-	const t4 = 5 * time.Second
-	t.wait(t4)
-}
+// t4 is what a message may take through the network (RFC 3261 section 17.1.2.2).
+const t4 = 5 * time.Second
+
+// linger: the other side has hung up. A NOTIFY may be under way that the BYE overtook.
+func (t *Transfer) linger(*transferEvent) { t.wait(t4) }
 
 // unknown: no outcome was told in time.
 func (t *Transfer) unknown(*transferEvent) {

@@ -56,7 +56,7 @@ interop: build ## calls with JsSIP, SIP.js and sipwasm itself through Kamailio
 	@go run -C examples ./interopbuild
 	@.ci/netns node wasm/npm/test/interop/run.mjs
 
-interop-firefox: build ## the same in Firefox, and between Firefox and Chromium (not part of test)
+interop-firefox: build ## the same in Firefox, and between Firefox and Chromium
 	@go run -C examples ./interopbuild
 	@.ci/netns node wasm/npm/test/interop/run.mjs firefox
 

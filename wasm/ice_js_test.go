@@ -142,31 +142,29 @@ func TestICEBeforeTheMicrophone(t *testing.T) {
 	require.JSONEq(t, `{"iceServers": [{"urls": "stun:a"}]}`, json(p.Get("peers").Index(2).Get("configuration")))
 }
 
-// serversOf is a function of the page for its servers.
-func serversOf(t *testing.T, f func() any) js.Func {
-	fn := js.FuncOf(func(js.Value, []js.Value) any { return f() })
-	t.Cleanup(fn.Release)
-	return fn
+// serversOf is a function of the page for its servers, which counts in asked. It is
+// JavaScript, because it returns the value of an expression at once.
+func serversOf(expression string) js.Value {
+	return js.Global().Get("Function").New("const f = () => { f.asked++; return " + expression + "; }; f.asked = 0; return f;").Invoke()
 }
 
 func TestICEServersFromAFunction(t *testing.T) {
-	promise := func(method string, v any) any { return js.Global().Get("Promise").Call(method, v) }
-	list := []any{map[string]any{"urls": "turn:a", "credential": "fresh"}}
+	const list = `[{ urls: "turn:a", credential: "fresh" }]`
 	for name, c := range map[string]struct {
-		give func() any
+		give string
 		want string // configuration
 		code sipua.Code
 	}{
-		"a list":       {func() any { return list }, `{"iceServers": [{"urls": "turn:a", "credential": "fresh"}]}`, ""},
-		"a promise":    {func() any { return promise("resolve", list) }, `{"iceServers": [{"urls": "turn:a", "credential": "fresh"}]}`, ""},
-		"a rejection":  {func() any { return promise("reject", "no credentials") }, `{}`, "other"},
-		"no list":      {func() any { return "turn:a" }, `{}`, sipua.CodeInvalidArgument},
-		"nothing yet":  {func() any { return js.Global().Get("Promise").New(js.Global().Get("Function").New()) }, `{}`, sipua.CodeTimeout},
-		"nothing ever": {func() any { return js.Undefined() }, `{}`, sipua.CodeInvalidArgument},
+		"a list":       {list, `{"iceServers": [{"urls": "turn:a", "credential": "fresh"}]}`, ""},
+		"a promise":    {"Promise.resolve(" + list + ")", `{"iceServers": [{"urls": "turn:a", "credential": "fresh"}]}`, ""},
+		"a rejection":  {`Promise.reject("no credentials")`, `{}`, "other"},
+		"no list":      {`"turn:a"`, `{}`, sipua.CodeInvalidArgument},
+		"nothing yet":  {"new Promise(() => {})", `{}`, sipua.CodeTimeout},
+		"nothing ever": {"undefined", `{}`, sipua.CodeInvalidArgument},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPage(t)
-			policy := icePolicy{servers: serversOf(t, c.give).Value, limit: patience}
+			policy := icePolicy{servers: serversOf(c.give), limit: patience}
 			if c.code == sipua.CodeTimeout {
 				policy.limit = 10 * time.Millisecond
 			}
@@ -200,9 +198,8 @@ func (f *facade) skipTo(kind string) js.Value {
 // An incoming call gathers while it rings, without the microphone, once.
 func TestPortGathersWhileItRings(t *testing.T) {
 	f := start(t)
-	asked := 0
-	servers := serversOf(t, func() any { asked++; return []any{map[string]any{"urls": "stun:a"}} })
-	ws := f.register(ua, "ice", object("servers", servers.Value))
+	servers := serversOf(`[{ urls: "stun:a" }]`)
+	ws := f.register(ua, "ice", object("servers", servers))
 	_, call := f.invite(ws, ua)
 	settle(t)
 	pc := f.only("peers")
@@ -210,7 +207,7 @@ func TestPortGathersWhileItRings(t *testing.T) {
 	f.do("accept", call, nil)
 	f.response(200)
 	require.True(t, f.skipTo("peerconnection").Get("peerConnection").Equal(pc))
-	require.Equal(t, 1, asked)
+	require.Equal(t, 1, servers.Get("asked").Int())
 
 	// Rejected, it is closed.
 	f.skipTo("media")
@@ -221,7 +218,7 @@ func TestPortGathersWhileItRings(t *testing.T) {
 	f.expectState(call, "ended")
 	f.expectEvent(call, "ended")
 	settle(t)
-	require.Equal(t, 2, asked)
+	require.Equal(t, 2, servers.Get("asked").Int())
 	require.Equal(t, "closed", text(f.Get("peers").Index(1), "signalingState"))
 
 	// A call with a configuration of its own has a peer connection of its own.
@@ -236,8 +233,8 @@ func TestPortGathersWhileItRings(t *testing.T) {
 // Servers that cannot be had are told, and the call goes on.
 func TestPortTellsOfMissingServers(t *testing.T) {
 	f := start(t)
-	servers := serversOf(t, func() any { return js.Global().Get("Promise").Call("reject", exception("NetworkError")) })
-	f.register(ua, "ice", object("servers", servers.Value))
+	servers := serversOf(`Promise.reject(new DOMException("made by the test", "NetworkError"))`)
+	f.register(ua, "ice", object("servers", servers))
 	f.do("call", ua, object("call", 3, "target", "1002"))
 	e := f.expectEvent(3, "iceServersFailed").Get("error")
 	require.Equal(t, "NetworkError", text(e.Get("cause"), "name"))
@@ -259,8 +256,11 @@ func TestPeerTellsOfCandidates(t *testing.T) {
 	require.NotContains(t, sdp, "a=end-of-candidates")
 	told = nil
 	pc.Call("candidate", "host")
+	settle(t)
 	pc.Call("candidate", "srflx")
+	settle(t)
 	pc.Call("gathered")
+	settle(t)
 	require.Len(t, told, 3)
 	require.Equal(t, []int{1, 2, 2}, []int{strings.Count(told[0], "a=candidate"), strings.Count(told[1], "a=candidate"), strings.Count(told[2], "a=candidate")})
 	require.Equal(t, []int{0, 0, 1}, []int{strings.Count(told[0], "a=end-of-"), strings.Count(told[1], "a=end-of-"), strings.Count(told[2], "a=end-of-")})

@@ -88,13 +88,16 @@ func TestPortForgetsTransfers(t *testing.T) {
 	early, late := new(sipua.Transfer), new(sipua.Transfer)
 	tell(early, "first", false)
 	tell(early, "last", true)
+	settle(t)
 	require.Empty(t, heard, "the facade does not know it yet")
 	p.follow(early, transfer)
+	settle(t)
 	require.Equal(t, []string{"first", "last"}, heard)
 	forgotten(early)
 
 	p.follow(late, transfer)
 	tell(late, "alone", true)
+	settle(t)
 	require.Equal(t, []string{"first", "last", "alone"}, heard)
 	forgotten(late)
 }
@@ -104,8 +107,9 @@ func TestPortTransfersToACall(t *testing.T) {
 	d := f.establish(f.register(ua), 3)
 	other := f.establish(d.ws, 5)
 	wait := d.verb("transfer", "transfer", transfer, "other", 5)
-	for range 2 { // both go on hold
-		d.agree(remoteSDP("audio recvonly"))
+	for _, invite := range []*sip.Request{f.request("INVITE"), f.request("INVITE")} { // both go on hold
+		f.respondSDP(d.ws, invite, remoteSDP("audio recvonly"))
+		f.request("ACK")
 	}
 	refer := f.request("REFER")
 	require.Contains(t, header(t, refer, "Refer-To"), "Replaces="+other.invite.CallID().Value())

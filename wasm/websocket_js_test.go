@@ -200,8 +200,10 @@ func TestSocketUnreadIsBounded(t *testing.T) {
 	for range maxUnread >> 20 {
 		ws.Call("deliver", piece)
 	}
+	settle(t)
 	require.Equal(t, 1, ws.Get("readyState").Int(), "as much as is allowed")
 	ws.Call("deliver", "x")
+	settle(t)
 	require.GreaterOrEqual(t, ws.Get("readyState").Int(), 2, "more than is allowed")
 	for range maxUnread>>20 + 1 {
 		_, err := conn.Read()

@@ -1,3 +1,5 @@
+import type { Entrance } from "./entrance.js";
+
 /** What the Go program exports for the lane; see lane_js.go. */
 interface Exports {
   readonly mem: WebAssembly.Memory;
@@ -16,13 +18,15 @@ const OPEN = 1; // WebSocket.OPEN: the page may have no class of that name
 export class Lane {
   readonly #exports: Exports;
   readonly #enter: (f: () => void) => void;
+  readonly #entrance: Pick<Entrance, "busy">;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #view: Uint8Array<ArrayBuffer> | undefined;
 
-  constructor(instance: WebAssembly.Instance, enter: (f: () => void) => void) {
+  constructor(instance: WebAssembly.Instance, enter: (f: () => void) => void, entrance: Pick<Entrance, "busy">) {
     this.#exports = instance.exports as unknown as Exports;
     this.#enter = enter;
+    this.#entrance = entrance;
   }
 
   /** The memory grows when Go needs more, which takes the old view away. */
@@ -34,11 +38,11 @@ export class Lane {
     return this.#view;
   }
 
-  /** The listener for the messages of a socket. What is no text, or too long, goes to `slow`. */
+  /** The listener for the messages of a socket. What is no text, too long, or comes while Go runs, goes to `slow`. */
   listener(socket: number, slow: (event: MessageEvent) => void): (event: MessageEvent) => void {
     return (event) => {
       const text: unknown = event.data;
-      if (typeof text !== "string") return slow(event);
+      if (typeof text !== "string" || this.#entrance.busy) return slow(event);
       const { read, written } = this.#encoder.encodeInto(text, this.#memory());
       if (read < text.length) return slow(event);
       this.#enter(() => this.#exports.sipwasmArrived(socket, written));

@@ -1,5 +1,6 @@
 import { SipError } from "./errors.js";
 import { report } from "./emitter.js";
+import { Entrance } from "./entrance.js";
 import type { Host } from "./host.js";
 import { Lane } from "./lane.js";
 import { socketByPolicy } from "./page_policy.js";
@@ -53,10 +54,11 @@ export async function start(module: WebAssembly.Module, host: Host, onExit: () =
   };
   const go = createGo(scope as unknown as Parameters<typeof createGo>[0]);
 
+  const entrance = new Entrance(go);
   const resume = go._resume.bind(go);
   go._resume = () => {
     try {
-      resume();
+      entrance.enter(resume);
     } catch (error) {
       // Go catches what JavaScript throws into it, so this is the machine's own trap: memory or stack is exhausted.
       exit("it crashed", error);
@@ -72,13 +74,13 @@ export async function start(module: WebAssembly.Module, host: Host, onExit: () =
   scope["lane"] = new Lane(instance, (f) => {
     if (exited) return;
     try {
-      f();
+      entrance.enter(f);
     } catch (error) {
       return exit("it crashed", error);
     }
     go._resume();
-  });
-  go.run(instance).catch((cause: unknown) => exit("it crashed", cause));
+  }, entrance);
+  entrance.enter(() => go.run(instance)).catch((cause: unknown) => exit("it crashed", cause));
   return ready;
 }
 

@@ -8,6 +8,8 @@ export interface Go {
   exit: (code: number) => void;
   /** Every entry into the program after run: callbacks of js.FuncOf and timers. */
   _resume: () => void;
+  /** Makes the JavaScript function of a js.FuncOf. */
+  _makeFuncWrapper: (id: number) => (...args: unknown[]) => unknown;
   readonly _scheduledTimeouts: Map<number, ReturnType<typeof setTimeout>>;
 }
 

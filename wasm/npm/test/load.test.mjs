@@ -163,7 +163,7 @@ test("JavaScript and wasm of different releases refuse each other", async () => 
 
 test("a program that was refused is not resumed, not even by its timers", async (t) => {
   const timers = t.mock.method(globalThis, "setTimeout");
-  const program = new Program({ version: "9.9.9", start: (p) => { p.control.timer(); p.ready(); } });
+  const program = new Program({ version: "9.9.9", start: (p) => { p.control.timer(); queueMicrotask(() => p.ready()); } });
   await failure({ wasm: await fakeModule(), host: program.host }, "wasm-mismatch");
   assert.equal(timers.mock.callCount(), 1);
   timers.mock.calls[0].arguments[0](); // returns

@@ -27,7 +27,7 @@ func main() {
 		"panic": do(func([]js.Value) { panic("told to panic") }),
 		"exit":  do(func([]js.Value) { os.Exit(3) }),
 		"end":   do(func([]js.Value) { close(end) }),
-		"timer": do(func([]js.Value) { time.AfterFunc(time.Millisecond, func() {}) }),
+		"timer": do(func([]js.Value) { time.AfterFunc(100*time.Millisecond, func() {}) }),
 		"connect": do(func(args []js.Value) {
 			host.Get("WebSocket").New(args[0], "sip")
 		}),

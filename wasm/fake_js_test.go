@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"syscall/js"
 	"testing"
 	"time"
@@ -10,31 +11,17 @@ import (
 
 // A test calls fakes which call the test in turn. Go's runtime can lose such calls or
 // return from them to the wrong goroutine, so they wait until Go has given the thread
-// back, as entrance.ts has them do in the page. They return nothing then.
+// back, as entrance.ts has them do in the page. They return nothing then. A page whose
+// policy forbids to make functions of text has loaded the same file before.
 func init() {
-	js.Global().Get("Function").New(`
-		const prototype = Go.prototype, make = prototype._makeFuncWrapper, resume = prototype._resume;
-		let inside = true, waiting = [];
-		queueMicrotask(() => { inside = false; }); // when run gives the thread back the first time
-		prototype._resume = function () {
-			if (inside) throw new Error("Go was entered while it ran");
-			inside = true;
-			try { resume.call(this); } finally { inside = false; }
-		};
-		const drain = () => { for (const call of waiting) call(); waiting = []; };
-		prototype._makeFuncWrapper = function (id) {
-			const call = make.call(this, id);
-			return function f(...args) {
-				const enter = () => {
-					globalThis.entered = f;
-					return call.apply(this, args);
-				};
-				if (!inside && waiting.length === 0) return enter();
-				if (waiting.push(enter) === 1) queueMicrotask(drain);
-			};
-		};
-	`).Invoke()
+	if !js.Global().Get("entered").IsUndefined() {
+		return
+	}
+	js.Global().Get("Function").New("running", entrance).Invoke(true)
 }
+
+//go:embed testdata/entrance.js
+var entrance string
 
 // page stands for the web page: its fakes are JavaScript (fakePage, fakeSocket,
 // fakePeer), because they must throw, reject and dispatch as the browser does,

@@ -1,7 +1,7 @@
 // The browser's media as Go drives it: the tests TestChromium… of ./wasm, in a page.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import assert from "node:assert/strict";
@@ -25,6 +25,8 @@ describe("peer connection", () => {
     const modfile = go(["run", "-C", "examples", "./build", "-modfile"]);
     go(["test", "-c", "-o", join(SERVED, "peer_test.wasm"), `-modfile=${modfile}`, "-tags=sipgo_server", "./wasm"], { GOOS: "js", GOARCH: "wasm" });
     copyFileSync(join(go(["env", "GOROOT"]), "lib/wasm/wasm_exec.js"), join(SERVED, "wasm_exec.js"));
+    const entrance = readFileSync(join(ROOT, "wasm/testdata/entrance.js"), "utf8");
+    writeFileSync(join(SERVED, "entrance.js"), `((running) => {\n${entrance}})(false);\n`);
   });
 
   after(() => stun?.stop());
@@ -39,6 +41,7 @@ describe("peer connection", () => {
       const page = await open(t);
       const { code, output } = await page.evaluate(async ([pattern, server]) => {
         await import("/peer/wasm_exec.js");
+        await import("/peer/entrance.js");
         const lines = [];
         globalThis.process.cwd = () => "/";
         globalThis.fs.writeSync = (_, bytes) => { lines.push(new TextDecoder().decode(bytes)); return bytes.length; };
